@@ -1,0 +1,101 @@
+import { InvalidMigrationsError } from '../prometheus-migrations.errors';
+import type { FailureReason } from './migration.state';
+
+/** A failure that was understood before any driver saw it. */
+export class MigrationFailure extends Error {
+  constructor(readonly reason: FailureReason) {
+    super(reason);
+  }
+}
+
+interface DriverError {
+  code?: string | number;
+  number?: number;
+  message?: string;
+  name?: string;
+}
+
+/** Drivers' string codes: Node's, SQLSTATE, MySQL's, SQLite's, Oracle's, node-postgres' and mssql's. */
+const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
+  [/^(57014|55P03|ER_(LOCK_WAIT|QUERY|STATEMENT)_TIMEOUT|SQLITE_BUSY|ETIMEOUT|EREQTIMEOUT)/, 'timeout'],
+  [/^(08...|57P0.|3D000|53300)$/, 'unreachable'],
+  [/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT|ESOCKET|ENOTOPEN)/, 'unreachable'],
+  [/^(PROTOCOL_|POOL_|ER_SERVER_SHUTDOWN|ER_CON_COUNT|ER_BAD_DB|SQLITE_(CANTOPEN|IOERR))/, 'unreachable'],
+  [/^(ORA-(01034|01089|03113|03114|03135|125\d\d)|NJS-(003|040|500|503))$/, 'unreachable'],
+  [/^(28...|42501)$/, 'denied'],
+  [/^(ER_\w*ACCESS_DENIED|ER_ACCOUNT_HAS_BEEN_LOCKED|ER_MUST_CHANGE_PASSWORD|ELOGIN)/, 'denied'],
+  [/^(SQLITE_(AUTH|PERM)|ORA-(01017|01031|41900))/, 'denied'],
+];
+
+/** Numbers mean something else in each driver: SQL Server's and HANA's errors, MongoDB's, gRPC's status. */
+const REASON_BY_NUMBER: Readonly<Record<string, Readonly<Record<number, FailureReason>>>> = {
+  mssql: { 229: 'denied', 230: 'denied', 916: 'denied', 18456: 'denied', 1222: 'timeout' },
+  sap: { 10: 'denied', 258: 'denied', '-10709': 'unreachable', 131: 'timeout' },
+  mongodb: { 13: 'denied', 18: 'denied', 8000: 'denied', 50: 'timeout' },
+  spanner: { 4: 'timeout', 7: 'denied', 14: 'unreachable', 16: 'denied' },
+};
+
+/** For what carries no code at all. */
+const REASON_BY_TEXT: readonly (readonly [RegExp, FailureReason])[] = [
+  [/timeout exceeded when trying to connect|database is locked/i, 'timeout'],
+  [/ConnectionIsNotSetError|CannotExecuteNotConnectedError|ConnectionNotFoundError/, 'uninitialized'],
+  [/permission denied|not authorized|access denied/i, 'denied'],
+  [/Mongo(Network|ServerSelection|TopologyClosed|NotConnected|ClientClosed|PoolC)/, 'unreachable'],
+  [
+    /connection (error|terminated|timeout|is closed|closed|lost)|in closed state|pool is closed|pool after calling end|connection is not open/i,
+    'unreachable',
+  ],
+];
+
+/**
+ * Why a reading failed, from what was thrown.
+ *
+ * @param type - the DataSource's `options.type`: drivers share numbers, not their meaning
+ */
+export function failureReason(error: unknown, type: string): FailureReason {
+  if (error instanceof MigrationFailure) return error.reason;
+  if (error instanceof InvalidMigrationsError) return 'invalid_migrations';
+  const { code, number, name, message } = driverError(error);
+  const byNumber = REASON_BY_NUMBER[type]?.[number ?? Number(code)];
+  if (byNumber !== undefined) return byNumber;
+  const byCode = REASON_BY_CODE.find(([pattern]) => pattern.test(String(code ?? '')));
+  if (byCode !== undefined) return byCode[1];
+  return REASON_BY_TEXT.find(([pattern]) => pattern.test(`${name}: ${message}`))?.[1] ?? 'other';
+}
+
+const MISSING_TABLE_NUMBER: Readonly<Record<string, number>> = { mssql: 208, sap: 259 };
+
+/** Whether an error says that the migrations table does not exist. */
+export function isMissingTable(error: unknown, type: string): boolean {
+  const { code, number, message = '' } = driverError(error);
+  return (
+    code === '42P01' ||
+    code === 'ER_NO_SUCH_TABLE' ||
+    code === 'ORA-00942' ||
+    (MISSING_TABLE_NUMBER[type] !== undefined && MISSING_TABLE_NUMBER[type] === (number ?? Number(code))) ||
+    // SQLite, Spanner, Aurora's Data API and older Oracle drivers have only words for it.
+    /no such table|table not found|ORA-00942|relation .+ does not exist|table .+ doesn't exist/i.test(message)
+  );
+}
+
+/**
+ * What may be told of a failure in a log: our own message, or else the driver's code. A driver's
+ * message may name hosts and users or quote SQL, and is kept back.
+ */
+export function failureDetail(error: unknown): string | undefined {
+  if (error instanceof InvalidMigrationsError) return error.message;
+  if (error instanceof MigrationFailure) return undefined;
+  const { code, number } = driverError(error);
+  const detail = String(code ?? number ?? '');
+  return /^[\w-]{1,40}$/.test(detail) ? detail : undefined;
+}
+
+/** TypeORM wraps what a driver throws; Node gathers what each address of a host threw. */
+function driverError(error: unknown): DriverError {
+  if (typeof error !== 'object' || error === null) return { message: String(error) };
+  const { driverError: inner, errors } = error as { driverError?: unknown; errors?: unknown };
+  if (typeof inner === 'object' && inner !== null) return driverError(inner);
+  const own = error as DriverError;
+  if (own.code === undefined && Array.isArray(errors) && errors.length > 0) return driverError(errors[0]);
+  return own;
+}

@@ -1,0 +1,52 @@
+/**
+ * What every error of this package is an instance of.
+ *
+ * Each message names the mistake, the value and the fix.
+ */
+export class PrometheusMigrationsError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = new.target.name;
+  }
+}
+
+/** An option, or the environment variable behind it, has a value that cannot work. */
+export class InvalidOptionError extends PrometheusMigrationsError {
+  /**
+   * @param option - the option, or the environment variable, at fault
+   * @param value - what it was set to
+   * @param fix - what to set it to instead, as a sentence
+   */
+  constructor(
+    readonly option: string,
+    readonly value: unknown,
+    fix: string,
+  ) {
+    super(`PrometheusMigrationsModule: ${option} is ${describe(value)}. ${fix}`);
+  }
+}
+
+/** The registry already holds these metrics: of another living module, or of somebody else. */
+export class RegistryInUseError extends PrometheusMigrationsError {}
+
+/** Something that is no TypeORM `DataSource` was passed as one. */
+export class NotADataSourceError extends PrometheusMigrationsError {
+  constructor(alias: string, value: unknown) {
+    super(
+      `"${alias}" is ${describe(value)}, which is no TypeORM DataSource. ` +
+        'Pass the instance that `new DataSource(...)` or `app.get(getDataSourceToken(...))` returns.',
+    );
+  }
+}
+
+/** TypeORM would refuse to run the migrations that the DataSource defines. */
+export class InvalidMigrationsError extends PrometheusMigrationsError {}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`;
+  if (typeof value === 'object' && value !== null) {
+    return Array.isArray(value) ? 'an array' : `an object of ${value.constructor?.name ?? 'no class'}`;
+  }
+  return String(value);
+}

@@ -1,0 +1,122 @@
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { DataSourceExplorer } from './data-source/data-source.explorer';
+import { registerDefaultMetrics } from './prometheus/default.metrics';
+import { createMetricsController, routeMetricsController } from './prometheus/metrics.controller';
+import { MigrationsExporter } from './prometheus/migrations.exporter';
+import { logger } from './prometheus/migrations.logger';
+import {
+  type ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN,
+  RESOLVED_OPTIONS,
+} from './prometheus-migrations.module-definition';
+import {
+  exporterOptions,
+  type PrometheusMigrationsModuleOptions,
+  type ResolvedModuleOptions,
+  resolveModuleOptions,
+} from './prometheus-migrations.options';
+
+/**
+ * Exports the migrations of every TypeORM `DataSource` of the application as Prometheus gauges, and
+ * serves them. Import it once, in the root module; {@link MigrationsExporter} can then be injected
+ * anywhere.
+ */
+@Module({})
+export class PrometheusMigrationsModule
+  extends ConfigurableModuleClass
+  implements OnApplicationBootstrap, OnApplicationShutdown
+{
+  private removeDefaultMetrics: (() => void) | undefined;
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedModuleOptions,
+    @Inject(MigrationsExporter) private readonly exporter: MigrationsExporter,
+  ) {
+    super();
+  }
+
+  /**
+   * @param options - all of them have defaults; the environment is read now
+   * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
+   */
+  static override forRoot(options: PrometheusMigrationsModuleOptions = {}): DynamicModule {
+    return define(super.forRoot(options), {
+      provide: RESOLVED_OPTIONS,
+      useValue: resolveModuleOptions(options, process.env),
+    });
+  }
+
+  /**
+   * As {@link PrometheusMigrationsModule.forRoot}, with options that other providers have a part in.
+   *
+   * @param options - `useFactory`, or `useClass` or `useExisting` with a class that implements
+   * {@link PrometheusMigrationsOptionsFactory}
+   */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return define(super.forRootAsync(options), {
+      provide: RESOLVED_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (resolved: PrometheusMigrationsModuleOptions = {}) =>
+        resolveModuleOptions(resolved, process.env),
+    });
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.exporter.claim();
+    this.removeDefaultMetrics = registerDefaultMetrics(this.exporter.registry, this.options.defaultMetrics);
+    if (await this.exportsMigrations()) await this.exporter.bootstrap();
+  }
+
+  /** Late enough for the scrapes that the HTTP server still answers while it closes. */
+  onApplicationShutdown(): void {
+    this.exporter.close();
+    this.removeDefaultMetrics?.();
+  }
+
+  private async exportsMigrations(): Promise<boolean> {
+    const { exportMigrations } = this.options;
+    if (typeof exportMigrations === 'boolean') return exportMigrations;
+    try {
+      return await exportMigrations();
+    } catch (error) {
+      logger.warn(
+        `The exportMigrations function failed (${error instanceof Error ? error.name : typeof error}): ` +
+          'no migrations are exported. Let it return true or false.',
+      );
+      return false;
+    }
+  }
+}
+
+function define(definition: DynamicModule, resolvedOptions: Provider): DynamicModule {
+  const controller = createMetricsController();
+  return {
+    ...definition,
+    global: true,
+    imports: [...(definition.imports ?? []), DiscoveryModule],
+    controllers: [controller],
+    providers: [
+      ...(definition.providers ?? []),
+      resolvedOptions,
+      DataSourceExplorer,
+      {
+        provide: MigrationsExporter,
+        inject: [RESOLVED_OPTIONS, DataSourceExplorer],
+        useFactory: (options: ResolvedModuleOptions, explorer: DataSourceExplorer) => {
+          routeMetricsController(controller, options.path);
+          return new MigrationsExporter(exporterOptions(options), () => explorer.explore(), {});
+        },
+      },
+    ],
+    exports: [MigrationsExporter],
+  };
+}

@@ -1,0 +1,36 @@
+/** What every metric's name begins with: `[namespace_]prefix`. */
+export interface MetricNaming {
+  namespace?: string | undefined;
+  /** @defaultValue `'typeorm'` */
+  prefix?: string | undefined;
+}
+
+const NAMES = {
+  applied: 'migrations_applied_total',
+  unapplied: 'migrations_unapplied_total',
+  defined: 'migrations_defined',
+  unknown: 'migrations_unknown',
+  outOfOrder: 'migrations_out_of_order',
+  info: 'migrations_info',
+  collectionSuccess: 'migrations_collection_success',
+  collectionDuration: 'migrations_collection_duration_seconds',
+  lastSuccess: 'migrations_last_success_timestamp_seconds',
+  collectionErrors: 'migrations_collection_errors_total',
+} as const;
+
+/** Key of a metric in {@link METRIC_NAMES} and {@link metricNames}. */
+export type MetricKey = keyof typeof NAMES;
+
+/** The metrics' names under a namespace and a prefix. */
+export function metricNames({
+  namespace,
+  prefix = 'typeorm',
+}: MetricNaming): Readonly<Record<MetricKey, string>> {
+  const start = namespace === undefined ? prefix : `${namespace}_${prefix}`;
+  return Object.freeze(
+    Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, `${start}_${name}`])),
+  ) as Record<MetricKey, string>;
+}
+
+/** The metrics' names as they are by default, for rules, dashboards and tests. */
+export const METRIC_NAMES = metricNames({});

@@ -1,0 +1,208 @@
+import type { DataSource } from 'typeorm';
+import { type DataSourceCandidate, nameDataSources } from '../data-source/data-source.alias';
+import { type MigrationReader, migrationReader } from '../migration/migration.reader';
+import { readAll } from '../migration/migration.readings';
+import type { MigrationReading } from '../migration/migration.state';
+import {
+  checkDataSource,
+  type Environment,
+  type MetricsRegistry,
+  type MigrationsExporterOptions,
+  type ResolvedExporterOptions,
+  resolveExporterOptions,
+} from '../prometheus-migrations.options';
+import { ConnectionSnapshots, readingOf } from './connection.snapshots';
+import type { ConnectionSnapshot } from './migration.gauges';
+import { registerMigrationMetrics, removeMigrationMetrics } from './migration.metrics';
+import { logger } from './migrations.logger';
+import { claimRegistry, releaseRegistry } from './registry.claim';
+
+/**
+ * Reads the migrations of every connection and keeps their metrics in a registry.
+ *
+ * In a Nest application {@link PrometheusMigrationsModule} makes one; inject it to export by hand. In a
+ * script without Nest make one yourself, with the connections as `dataSources`.
+ */
+export class MigrationsExporter {
+  /** The registry that the metrics are in. */
+  readonly registry: MetricsRegistry;
+
+  private readonly options: ResolvedExporterOptions;
+  private readonly readers = new WeakMap<DataSource, MigrationReader>();
+  private readonly byHand = new Map<string, DataSource>();
+  private readonly forgotten = new Set<string>();
+  private readonly loggedClashes = new Set<string>();
+
+  /** Set by the first export of all: until then only what was exported by hand is read. */
+  private exportsAll = false;
+  private found: readonly DataSourceCandidate[] = [];
+  private claimed = false;
+  /** There while the metrics are in the registry. */
+  private snapshots: ConnectionSnapshots | undefined;
+  private refreshing: Promise<readonly ConnectionSnapshot[]> | undefined;
+
+  /**
+   * @param options - what is exported, and how it is read
+   * @param explore - finds further DataSources, at each refresh anew; the module passes the container's
+   * @param environment - read now, for options that are not set; the module has read it already
+   * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
+   */
+  constructor(
+    options: MigrationsExporterOptions = {},
+    private readonly explore: () => readonly DataSourceCandidate[] = () => [],
+    environment: Environment = process.env,
+  ) {
+    this.options = resolveExporterOptions(options, environment);
+    this.registry = this.options.registry;
+  }
+
+  /**
+   * Exports the migrations of every connection: reads them now, whatever `maxAge`, and from then on at
+   * every scrape. A connection that cannot be read does not reject; its reading tells why.
+   *
+   * @throws {@link RegistryInUseError} where another exporter lives on the registry
+   */
+  async exportMigrations(): Promise<readonly MigrationReading[]> {
+    this.exportsAll = true;
+    return (await this.readEvery('now')).map(({ reading }) => reading);
+  }
+
+  /**
+   * Exports one connection under an alias: reads it now, and from then on at every scrape. The alias
+   * belongs to this DataSource from here on, even if the container has another of that name.
+   *
+   * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a bad argument
+   * @throws {@link RegistryInUseError} where another exporter lives on the registry
+   */
+  async exportMigrationsForDatabase(alias: string, dataSource: DataSource): Promise<MigrationReading> {
+    checkDataSource(alias, dataSource);
+    const snapshots = this.register();
+    this.byHand.set(alias, dataSource);
+    this.forgotten.delete(alias);
+    const outcome = await this.readerOf(dataSource).read('now');
+    if (this.exported().get(alias) === dataSource) snapshots.keep({ alias, dataSource }, outcome);
+    return readingOf(alias, outcome);
+  }
+
+  /**
+   * Stops exporting a connection: its series disappear, and stay away until
+   * {@link exportMigrationsForDatabase} is called for that alias.
+   */
+  forgetDatabase(alias: string): void {
+    this.byHand.delete(alias);
+    this.forgotten.add(alias);
+    this.snapshots?.retain(new Set(this.exported().keys()));
+  }
+
+  /**
+   * Reads every connection for the first time, within the time-out whatever happens.
+   *
+   * @internal
+   */
+  async bootstrap(): Promise<void> {
+    this.exportsAll = true;
+    const snapshots = await this.readEvery(this.options.maxAge);
+    if (snapshots.length === 0) {
+      logger.warn(
+        'There is no TypeORM DataSource to export. ' +
+          'Import TypeOrmModule.forRoot(), or pass DataSources as the option dataSources.',
+      );
+    }
+  }
+
+  /**
+   * Takes the registry as its own.
+   *
+   * @throws {@link RegistryInUseError} where another exporter lives on the registry
+   * @internal
+   */
+  claim(): void {
+    if (this.claimed) return;
+    claimRegistry(this.registry, this.options);
+    this.claimed = true;
+  }
+
+  /** Takes the metrics out of the registry and leaves it free for another exporter. */
+  close(): void {
+    if (this.snapshots !== undefined) removeMigrationMetrics(this.registry, this.options);
+    if (this.claimed) releaseRegistry(this.registry);
+    this.snapshots = undefined;
+    this.claimed = false;
+    this.exportsAll = false;
+    this.byHand.clear();
+  }
+
+  private register(): ConnectionSnapshots {
+    if (this.snapshots !== undefined) return this.snapshots;
+    this.claim();
+    const errors = registerMigrationMetrics(this.registry, this.options, () => this.refresh());
+    this.snapshots = new ConnectionSnapshots(errors);
+    return this.snapshots;
+  }
+
+  /** What a scrape shows: all metrics that are collected at once get the same. */
+  private refresh(): Promise<readonly ConnectionSnapshot[]> {
+    if (this.options.refresh === 'bootstrap') return Promise.resolve(this.snapshots?.all() ?? []);
+    this.refreshing ??= this.readEvery(this.options.maxAge).finally(() => {
+      this.refreshing = undefined;
+    });
+    return this.refreshing;
+  }
+
+  private async readEvery(maxAge: number | 'now'): Promise<readonly ConnectionSnapshot[]> {
+    const snapshots = this.register();
+    if (this.exportsAll) this.found = this.explore();
+    const asked = [...this.exported()];
+    const outcomes = await readAll(
+      asked.map(([, dataSource]) => this.readerOf(dataSource)),
+      { maxAge, concurrency: this.options.concurrency, timeout: this.options.timeout },
+    );
+    // Meanwhile one may have been forgotten, or its alias given to another by hand.
+    const exported = this.exported();
+    asked.forEach(([alias, dataSource], index) => {
+      const outcome = outcomes[index];
+      if (outcome !== undefined && exported.get(alias) === dataSource) {
+        snapshots.keep({ alias, dataSource }, outcome);
+      }
+    });
+    snapshots.retain(new Set(exported.keys()));
+    return snapshots.all();
+  }
+
+  /** Explicit aliases come first: whoever asks for the same one afterwards is numbered. */
+  private exported(): ReadonlyMap<string, DataSource> {
+    const { dataSources, exclude } = this.options;
+    const explicit = [...this.byHand, ...(this.exportsAll ? Object.entries(dataSources) : [])];
+    const { named, clashes } = nameDataSources([
+      ...explicit.map(([alias, dataSource]) => ({ alias, dataSource })),
+      ...(this.exportsAll ? this.found : []),
+    ]);
+    this.logClashes(clashes);
+    return new Map(
+      named
+        .filter(({ alias }) => !this.forgotten.has(alias))
+        .filter(({ alias }) => this.byHand.has(alias) || !exclude.includes(alias))
+        .map(({ alias, dataSource }) => [alias, dataSource]),
+    );
+  }
+
+  private logClashes(clashes: readonly string[]): void {
+    for (const alias of clashes) {
+      if (this.loggedClashes.has(alias)) continue;
+      this.loggedClashes.add(alias);
+      logger.warn(
+        `More than one DataSource is called "${alias}": the later ones are exported as "${alias}#2" and so on. ` +
+          'Give each a name of its own, as in TypeOrmModule.forRoot({ name }).',
+      );
+    }
+  }
+
+  private readerOf(dataSource: DataSource): MigrationReader {
+    let reader = this.readers.get(dataSource);
+    if (reader === undefined) {
+      reader = migrationReader(dataSource, this.options.timeout);
+      this.readers.set(dataSource, reader);
+    }
+    return reader;
+  }
+}

@@ -1,0 +1,208 @@
+import { Logger } from '@nestjs/common';
+import { Registry } from 'prom-client';
+import type { DataSource } from 'typeorm';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  InvalidOptionError,
+  MigrationsExporter,
+  type MigrationsExporterOptions,
+  NotADataSourceError,
+  RegistryInUseError,
+} from '../../lib';
+import { record } from '../support/applications';
+import { closeDataSources, openDataSource } from '../support/data-sources';
+import { readingsOf, samples } from '../support/exposition';
+import { RecordingLogger } from '../support/logs';
+import { defineMigrations } from '../support/migrations';
+import type { StatementLog } from '../support/statements';
+
+let logger: RecordingLogger;
+let registry: Registry;
+let exporter: MigrationsExporter;
+let dataSource: DataSource;
+let log: StatementLog;
+
+function create(options: MigrationsExporterOptions = {}) {
+  exporter = new MigrationsExporter({ registry, maxAge: 0, ...options });
+  return exporter;
+}
+const open = (count: number) =>
+  openDataSource({ type: 'better-sqlite3', database: ':memory:', migrations: defineMigrations(count) });
+const applied = async (connection = 'default') =>
+  readingsOf(await registry.metrics(), connection)['applied_total'];
+
+beforeEach(async () => {
+  Logger.overrideLogger((logger = new RecordingLogger()));
+  registry = new Registry();
+  ({ dataSource, log } = await open(3));
+});
+afterEach(async () => {
+  exporter.close();
+  Logger.overrideLogger(undefined as never);
+  await closeDataSources();
+});
+
+describe('MigrationsExporter without Nest', () => {
+  it('exports the DataSources it is given, and keeps them fresh', async () => {
+    await record(dataSource, 1);
+    const readings = await create({ dataSources: { default: dataSource } }).exportMigrations();
+    expect(readings).toEqual([
+      {
+        connection: 'default',
+        status: 'read',
+        state: {
+          defined: ['Step1700000000000', 'Step1700000000001', 'Step1700000000002'],
+          applied: ['Step1700000000000'],
+          unapplied: ['Step1700000000001', 'Step1700000000002'],
+          unknown: [],
+          outOfOrder: [],
+        },
+        durationSeconds: expect.any(Number) as number,
+      },
+    ]);
+    expect(await applied()).toBe(1);
+    await dataSource.runMigrations();
+    expect(await applied()).toBe(3);
+    expect(logger.lines).toEqual(['log default: 1 applied, 2 unapplied']);
+  });
+
+  it('puts nothing into the registry before it exports', async () => {
+    create({ dataSources: { default: dataSource } });
+    expect(await registry.metrics()).toBe('\n');
+    expect(log.take()).toEqual([]);
+  });
+
+  it('sends one statement at a scrape, and none within maxAge', async () => {
+    await record(dataSource, 1);
+    await create({ dataSources: { default: dataSource } }).exportMigrations();
+    log.take();
+    await registry.metrics();
+    expect(log.take()).toHaveLength(1);
+    await Promise.all([registry.metrics(), registry.metrics(), registry.getMetricsAsJSON()]);
+    expect(log.take().length).toBeLessThanOrEqual(3);
+    exporter.close();
+
+    await create({ dataSources: { default: dataSource }, maxAge: 60_000 }).exportMigrations();
+    log.take();
+    await registry.metrics();
+    expect(log.take()).toEqual([]);
+    await exporter.exportMigrations();
+    expect(log.take()).toHaveLength(1);
+  });
+
+  it("reads once with refresh: 'bootstrap', as Django does", async () => {
+    await create({ dataSources: { default: dataSource }, refresh: 'bootstrap' }).exportMigrations();
+    await dataSource.runMigrations();
+    log.take();
+    expect(await applied()).toBe(0);
+    expect(log.take()).toEqual([]);
+    await exporter.exportMigrations();
+    expect(await applied()).toBe(3);
+  });
+
+  it('leaves what is not known out, and counts failures by reason once per reading', async () => {
+    await create({ dataSources: { default: dataSource } }).exportMigrations();
+    await dataSource.destroy();
+    await registry.metrics();
+    const text = await registry.metrics();
+    expect(readingsOf(text, 'default')).toEqual({
+      applied_total: -1,
+      unapplied_total: -1,
+      collection_success: 0,
+      collection_duration_seconds: expect.any(Number) as number,
+      last_success_timestamp_seconds: expect.any(Number) as number,
+    });
+    expect(
+      samples(text).get(
+        'typeorm_migrations_collection_errors_total{connection="default",reason="uninitialized"}',
+      ),
+    ).toBe(2);
+    expect(text).not.toContain('typeorm_migrations_info{');
+  });
+
+  it('shows the same reading in all metrics of a scrape', async () => {
+    await create({ dataSources: { default: dataSource } }).exportMigrations();
+    await dataSource.runMigrations();
+    const readings = readingsOf(await registry.metrics(), 'default');
+    expect(readings).toMatchObject({
+      applied_total: 3,
+      unapplied_total: 0,
+      defined: 3,
+      collection_success: 1,
+    });
+  });
+
+  it('takes over the registry only when no other lives on it', async () => {
+    await create({ dataSources: { default: dataSource } }).exportMigrations();
+    const second = new MigrationsExporter({ registry, dataSources: { default: dataSource } });
+    await expect(second.exportMigrations()).rejects.toThrow(RegistryInUseError);
+    exporter.close();
+    expect(registry.getMetricsAsArray()).toEqual([]);
+    await second.exportMigrations();
+    expect(await applied()).toBe(0);
+    second.close();
+  });
+});
+
+describe('exportMigrationsForDatabase', () => {
+  it('exports that one alone, and keeps it fresh', async () => {
+    const other = await open(2);
+    const reading = await create({ dataSources: { default: dataSource } }).exportMigrationsForDatabase(
+      'other',
+      other.dataSource,
+    );
+    expect(reading).toMatchObject({ connection: 'other', status: 'read' });
+    expect(await applied('other')).toBe(0);
+    await other.dataSource.runMigrations();
+    expect(await applied('other')).toBe(2);
+    expect(await applied('default')).toBeUndefined();
+    expect(log.take()).toEqual([]);
+
+    await exporter.exportMigrations();
+    expect([await applied('other'), await applied('default')]).toEqual([2, 0]);
+  });
+
+  it('gives the alias to the one that was exported by hand', async () => {
+    const other = await open(2);
+    await create({ dataSources: { default: dataSource }, exclude: ['by hand'] }).exportMigrations();
+    await exporter.exportMigrationsForDatabase('default', other.dataSource);
+    await exporter.exportMigrationsForDatabase('by hand', dataSource);
+    const text = await registry.metrics();
+    expect(readingsOf(text, 'default')).toMatchObject({ defined: 2 });
+    expect(readingsOf(text, 'by hand')).toMatchObject({ defined: 3 });
+    expect(text).not.toContain('default#2');
+  });
+
+  it('answers a failed reading, and rejects what can never be read', async () => {
+    await dataSource.destroy();
+    expect(await create().exportMigrationsForDatabase('default', dataSource)).toMatchObject({
+      connection: 'default',
+      status: 'failed',
+      reason: 'uninitialized',
+    });
+    await expect(exporter.exportMigrationsForDatabase('', dataSource)).rejects.toThrow(InvalidOptionError);
+    await expect(exporter.exportMigrationsForDatabase('x', {} as DataSource)).rejects.toThrow(
+      NotADataSourceError,
+    );
+  });
+});
+
+describe('forgetDatabase', () => {
+  it('makes every series of the alias disappear, until it is exported by hand again', async () => {
+    await create({ dataSources: { default: dataSource } }).exportMigrations();
+    exporter.forgetDatabase('default');
+    expect([...samples(await registry.metrics())]).toEqual([]);
+    expect(await exporter.exportMigrations()).toEqual([]);
+    expect([...samples(await registry.metrics())]).toEqual([]);
+    await exporter.exportMigrationsForDatabase('default', dataSource);
+    expect(await applied()).toBe(0);
+  });
+
+  it('does not let a reading under way bring them back', async () => {
+    await create({ dataSources: { default: dataSource } }).exportMigrations();
+    const scrape = registry.metrics();
+    exporter.forgetDatabase('default');
+    await scrape;
+    expect([...samples(await registry.metrics())]).toEqual([]);
+  });
+});

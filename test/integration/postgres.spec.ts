@@ -1,0 +1,204 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { closeDataSources, openDataSource } from '../support/data-sources';
+import { createPostgres, type TestDatabase, uniqueName } from '../support/databases';
+import { defineMigrations } from '../support/migrations';
+import { countsOf } from '../support/reading';
+
+const migrations = defineMigrations(3);
+const role = uniqueName('reader');
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createPostgres();
+  await database.run(`CREATE ROLE ${role} LOGIN PASSWORD 'reader'`);
+});
+afterAll(async () => {
+  await database.run(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+  await database.drop();
+});
+beforeEach(() =>
+  database.run(
+    'DROP SCHEMA public CASCADE',
+    'CREATE SCHEMA public',
+    `GRANT USAGE ON SCHEMA public TO ${role}`,
+  ),
+);
+afterEach(closeDataSources);
+
+const open = (options: object = {}) =>
+  openDataSource({ type: 'postgres', url: database.url, migrations, ...options });
+const asReader = (options: object = {}) => open({ url: database.as(role, 'reader'), ...options });
+
+/** Runs the first so many migrations. */
+async function migrate(count: number, options: object = {}) {
+  const { dataSource } = await open({ ...options, migrations: migrations.slice(0, count) });
+  await dataSource.runMigrations();
+  await dataSource.destroy();
+}
+const tables = () =>
+  database.run(
+    `SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`,
+  );
+
+describe('PostgreSQL', () => {
+  it('reads a missing table as nothing applied, and does not create it', async () => {
+    const { dataSource, log } = await open();
+    const counts = countsOf(dataSource);
+    expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+    expect(await tables()).toEqual([]);
+    expect(log.take()).toHaveLength(1);
+  });
+
+  it('sends one statement at a reading once the table has been seen', async () => {
+    await migrate(2);
+    const { dataSource, log } = await open();
+    const counts = countsOf(dataSource);
+    expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+    log.take();
+    for (let reading = 0; reading < 3; reading += 1) {
+      await counts();
+      expect(log.take()).toEqual(['SELECT "name" FROM "migrations"']);
+    }
+  });
+
+  it('sees what another process applies and reverts', async () => {
+    const { dataSource } = await open();
+    const counts = countsOf(dataSource);
+    expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+    await migrate(3);
+    expect(await counts()).toEqual({ applied: 3, unapplied: 0 });
+    const other = await open();
+    await other.dataSource.undoLastMigration();
+    expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+  });
+
+  it('reads a table that is dropped and comes back', async () => {
+    await migrate(3);
+    const { dataSource } = await open();
+    const counts = countsOf(dataSource);
+    expect(await counts()).toEqual({ applied: 3, unapplied: 0 });
+    await database.run('DROP TABLE migrations');
+    expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+    await migrate(1);
+    expect(await counts()).toEqual({ applied: 1, unapplied: 2 });
+  });
+
+  it.each([
+    [{ migrationsTableName: 'Schema History' }],
+    [{ migrationsTableName: 'it\'s "quoted"' }],
+    [{ schema: 'Shop-1' }],
+    [{ schema: "o'hara", migrationsTableName: 'runs' }],
+    [{ migrationsTableName: 'audit.runs' }],
+  ])(
+    'reads the table that TypeORM writes with %j',
+    async (options: { schema?: string; migrationsTableName?: string }) => {
+      for (const schema of ['"Shop-1"', `"o'hara"`, 'audit']) {
+        await database.run(`DROP SCHEMA IF EXISTS ${schema} CASCADE`, `CREATE SCHEMA ${schema}`);
+      }
+      const { dataSource } = await open(options);
+      const counts = countsOf(dataSource);
+      expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+      await database.run('CREATE TABLE public.migrations (id serial, timestamp bigint, name varchar)');
+      // TypeORM does not escape a single quote in the name of a table that it looks up.
+      const path = [options.schema, options.migrationsTableName?.split('.') ?? 'migrations'].flat();
+      const quoted = path
+        .filter((part) => part !== undefined)
+        .map((part) => `"${part.replaceAll('"', '""')}"`);
+      await database.run(
+        `CREATE TABLE ${quoted.join('.')} (id serial PRIMARY KEY, timestamp bigint, name varchar)`,
+        `INSERT INTO ${quoted.join('.')} (timestamp, name) VALUES (1700000000000, 'Step1700000000000')`,
+      );
+      expect(await counts()).toEqual({ applied: 1, unapplied: 2 });
+    },
+  );
+
+  it('finds the table along the search_path where no schema is set', async () => {
+    const user = uniqueName('path');
+    await database.run(
+      `CREATE ROLE ${user} LOGIN PASSWORD 'path'`,
+      `CREATE SCHEMA ${user} AUTHORIZATION ${user}`,
+      'CREATE TABLE public.migrations (id serial, timestamp bigint, name varchar)',
+      `INSERT INTO public.migrations (timestamp, name) VALUES (1700000000000, 'Step1700000000000')`,
+      `GRANT USAGE ON SCHEMA public TO ${user}`,
+      `GRANT SELECT ON public.migrations TO ${user}`,
+    );
+    const { dataSource } = await open({ url: database.as(user, 'path') });
+    expect(await countsOf(dataSource)()).toEqual({ applied: 1, unapplied: 2 });
+    await dataSource.destroy();
+    await database.run(`DROP OWNED BY ${user} CASCADE`, `DROP ROLE ${user}`);
+  });
+
+  it('counts a row that stands there twice once', async () => {
+    await migrate(2);
+    await database.run(`INSERT INTO migrations (timestamp, name) SELECT timestamp, name FROM migrations`);
+    const { dataSource } = await open();
+    expect(await countsOf(dataSource)()).toEqual({ applied: 2, unapplied: 1 });
+  });
+
+  describe('a role', () => {
+    it('that may only SELECT reads the right figures and creates nothing', async () => {
+      await migrate(2);
+      await database.run(
+        `GRANT SELECT ON migrations TO ${role}`,
+        `ALTER ROLE ${role} SET default_transaction_read_only = on`,
+      );
+      const before = await tables();
+      const { dataSource } = await asReader();
+      expect(await countsOf(dataSource)()).toEqual({ applied: 2, unapplied: 1 });
+      expect(await tables()).toEqual(before);
+    });
+
+    it('that may read the column only reads the right figures', async () => {
+      await migrate(2);
+      await database.run(`GRANT SELECT (name) ON migrations TO ${role}`);
+      const { dataSource } = await asReader();
+      expect(await countsOf(dataSource)()).toEqual({ applied: 2, unapplied: 1 });
+    });
+
+    it('that may not SELECT is denied, without an error on the server', async () => {
+      await migrate(2);
+      const { dataSource, log } = await asReader();
+      const counts = countsOf(dataSource);
+      expect(await counts()).toBe('denied');
+      expect(await counts()).toBe('denied');
+      expect(log.take().filter((statement) => statement.startsWith('SELECT "name"'))).toEqual([]);
+      await database.run(`GRANT SELECT ON migrations TO ${role}`);
+      expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+    });
+
+    it.each([[{}], [{ schema: 'public' }]])('that may not use the schema is denied (%j)', async (options) => {
+      await migrate(2);
+      await database.run(
+        `GRANT SELECT ON migrations TO ${role}`,
+        `REVOKE ALL ON SCHEMA public FROM ${role}, public`,
+      );
+      const { dataSource } = await asReader(options);
+      expect(await countsOf(dataSource)()).toBe('denied');
+    });
+
+    it('whose privilege is revoked while running is denied', async () => {
+      await migrate(2);
+      await database.run(`GRANT SELECT ON migrations TO ${role}`);
+      const { dataSource } = await asReader();
+      const counts = countsOf(dataSource);
+      expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+      await database.run(`REVOKE SELECT ON migrations FROM ${role}`);
+      expect(await counts()).toBe('denied');
+      await database.run(`REVOKE USAGE ON SCHEMA public FROM ${role}`);
+      expect(await counts()).toBe('denied');
+    });
+
+    it('from whom row level security hides every row is denied', async () => {
+      await migrate(2);
+      await database.run(
+        `GRANT SELECT ON migrations TO ${role}`,
+        'ALTER TABLE migrations ENABLE ROW LEVEL SECURITY',
+      );
+      const { dataSource } = await asReader();
+      const counts = countsOf(dataSource);
+      expect(await counts()).toBe('denied');
+      await database.run(`CREATE POLICY all_rows ON migrations FOR SELECT USING (true)`);
+      expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+    });
+  });
+});

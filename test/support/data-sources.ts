@@ -1,0 +1,21 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { StatementLog } from './statements';
+
+const opened: DataSource[] = [];
+
+/** An initialized DataSource that keeps its statements, closed by {@link closeDataSources}. */
+export async function openDataSource(
+  options: DataSourceOptions,
+): Promise<{ dataSource: DataSource; log: StatementLog }> {
+  const log = new StatementLog();
+  const dataSource = await new DataSource({ ...options, logger: log, logging: true }).initialize();
+  opened.push(dataSource);
+  log.take();
+  return { dataSource, log };
+}
+
+export async function closeDataSources(): Promise<void> {
+  for (const dataSource of opened.splice(0)) {
+    if (dataSource.isInitialized) await dataSource.destroy();
+  }
+}

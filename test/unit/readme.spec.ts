@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { register } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { METRIC_NAMES, metricNames } from '../../lib/prometheus/metric.names';
+import { MIGRATION_GAUGES } from '../../lib/prometheus/migration.gauges';
+import { resolveModuleOptions } from '../../lib/prometheus-migrations.options';
+
+const readme = readFileSync(join(__dirname, '../../README.md'), 'utf8');
+
+/** The cells of the table behind a marker, row by row, without the heading. */
+function table(marker: string): string[][] {
+  const lines = (readme.split(`<!-- ${marker} -->`)[1] ?? '').trim().split('\n');
+  const end = lines.findIndex((line) => !line.startsWith('|'));
+  return lines.slice(2, end).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+const code = (cell = '') => /^`(.*)`$/.exec(cell)?.[1] ?? cell;
+
+describe('README', () => {
+  it('lists every metric there is, and no other, with its type', () => {
+    const documented = table('metrics').map(([name, type]) => [code(name), type]);
+    expect(documented).toEqual([
+      ...MIGRATION_GAUGES.map(({ key }) => [METRIC_NAMES[key], 'gauge']),
+      [METRIC_NAMES.collectionErrors, 'counter'],
+    ]);
+  });
+
+  it('says what each gauge reads where the truth is not known', () => {
+    const failed = { connection: 'x', status: 'failed', reason: 'denied', durationSeconds: 7 } as const;
+    for (const [index, { key, value }] of MIGRATION_GAUGES.entries()) {
+      const reads = value({ database: 'postgres', reading: failed, lastSuccess: 7 });
+      const words = reads === undefined ? 'left out' : reads === 7 ? 'kept' : `\`${reads}\``;
+      expect(table('metrics')[index]?.[3], key).toBe(words);
+    }
+  });
+
+  it('names no metric that the code does not export', () => {
+    const known = new Set([
+      ...Object.values(METRIC_NAMES),
+      ...Object.values(metricNames({ prefix: 'django' })),
+    ]);
+    const named = readme.match(/\b(typeorm|django)_migrations_\w+/g) ?? [];
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('lists every option there is, and no other, with its default', () => {
+    const documented = Object.fromEntries(
+      table('options').map(([option, value]) => [code(option), code(value)]),
+    );
+    const defaults = Object.entries(resolveModuleOptions({}, {})).map(([option, value]) => [
+      option,
+      value === undefined
+        ? 'none'
+        : value === register
+          ? 'register'
+          : JSON.stringify(value).replaceAll('"', "'"),
+    ]);
+    expect(documented).toEqual(Object.fromEntries(defaults));
+  });
+});
