@@ -11,6 +11,7 @@ export {
   InvalidMigrationsError,
   InvalidOptionError,
   NotADataSourceError,
+  PortInUseError,
   PrometheusMigrationsError,
   RegistryInUseError,
 } from './prometheus-migrations.errors';

@@ -29,6 +29,19 @@ export class InvalidOptionError extends PrometheusMigrationsError {
 /** The registry already holds these metrics: of another living module, or of somebody else. */
 export class RegistryInUseError extends PrometheusMigrationsError {}
 
+/** The metrics' own port is in use. */
+export class PortInUseError extends PrometheusMigrationsError {
+  constructor(
+    readonly address: string,
+    readonly port: number,
+  ) {
+    super(
+      `Port ${port} on ${address} is in use. ` +
+        'Set the option port to another, or portRange to take the first free one of several.',
+    );
+  }
+}
+
 /** Something that is no TypeORM `DataSource` was passed as one. */
 export class NotADataSourceError extends PrometheusMigrationsError {
   constructor(alias: string, value: unknown) {

@@ -3,13 +3,15 @@ import {
   Inject,
   Module,
   type OnApplicationBootstrap,
+  type BeforeApplicationShutdown,
   type OnApplicationShutdown,
   type Provider,
 } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
+import { DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
 import { DataSourceExplorer } from './data-source/data-source.explorer';
 import { registerDefaultMetrics } from './prometheus/default.metrics';
 import { createMetricsController, routeMetricsController } from './prometheus/metrics.controller';
+import { type MetricsServer, servePort } from './prometheus/metrics.port';
 import { MigrationsExporter } from './prometheus/migrations.exporter';
 import { logger } from './prometheus/migrations.logger';
 import {
@@ -33,13 +35,15 @@ import {
 @Module({})
 export class PrometheusMigrationsModule
   extends ConfigurableModuleClass
-  implements OnApplicationBootstrap, OnApplicationShutdown
+  implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
   private removeDefaultMetrics: (() => void) | undefined;
+  private server: MetricsServer | undefined;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedModuleOptions,
     @Inject(MigrationsExporter) private readonly exporter: MigrationsExporter,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {
     super();
   }
@@ -73,7 +77,14 @@ export class PrometheusMigrationsModule
   async onApplicationBootstrap(): Promise<void> {
     this.exporter.claim();
     this.removeDefaultMetrics = registerDefaultMetrics(this.exporter.registry, this.options.defaultMetrics);
+    // Before the first reading: a database that hangs does not keep the port closed.
+    this.server = await servePort(this.exporter.registry, this.options, Boolean(this.host.httpAdapter));
     if (await this.exportsMigrations()) await this.exporter.bootstrap();
+  }
+
+  /** While the connections are still there: TypeORM closes them in `onApplicationShutdown`. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.server?.close();
   }
 
   /** Late enough for the scrapes that the HTTP server still answers while it closes. */

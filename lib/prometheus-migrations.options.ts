@@ -82,6 +82,23 @@ export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOpt
    */
   path?: string | false | undefined;
   /**
+   * Serve the metrics on a port of their own as well; `0` takes any free one. One that is in use is an
+   * error. Environment: `PROMETHEUS_METRICS_EXPORT_PORT`.
+   * @defaultValue none
+   */
+  port?: number | undefined;
+  /**
+   * `[first, last]`: serve the metrics on the first port of these that is free; if none is, the log says
+   * so. Wins over `port`. Environment: `PROMETHEUS_METRICS_EXPORT_PORT_RANGE`, as in `8001-8050`.
+   * @defaultValue none
+   */
+  portRange?: readonly [first: number, last: number] | undefined;
+  /**
+   * Address that the port of its own is bound to. Environment: `PROMETHEUS_METRICS_EXPORT_ADDRESS`.
+   * @defaultValue `'127.0.0.1'`
+   */
+  address?: string | undefined;
+  /**
    * `true`, or prom-client's configuration: collect process metrics into the registry as well.
    * @defaultValue `false`
    */
@@ -102,7 +119,10 @@ type Resolved<T, Optional extends keyof T> = {
 /** Exporter options with the environment and the defaults filled in. */
 export type ResolvedExporterOptions = Resolved<MigrationsExporterOptions, 'namespace'>;
 /** Module options with the environment and the defaults filled in. */
-export type ResolvedModuleOptions = Resolved<PrometheusMigrationsModuleOptions, 'namespace'>;
+export type ResolvedModuleOptions = Resolved<
+  PrometheusMigrationsModuleOptions,
+  'namespace' | 'port' | 'portRange'
+>;
 
 /** `process.env`, or what stands for it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -119,10 +139,16 @@ const EXPORTER_DEFAULTS = {
   exclude: [],
 } as const satisfies { [K in keyof Required<MigrationsExporterOptions>]: MigrationsExporterOptions[K] };
 
+/** Where a port of its own serves the metrics if the application has no controller for them. */
+export const DEFAULT_PATH = '/metrics';
+
 const MODULE_DEFAULTS = {
   ...EXPORTER_DEFAULTS,
   exportMigrations: true,
-  path: '/metrics',
+  path: DEFAULT_PATH,
+  port: undefined,
+  portRange: undefined,
+  address: '127.0.0.1',
   defaultMetrics: false,
 } as const satisfies {
   [K in keyof Required<PrometheusMigrationsModuleOptions>]: PrometheusMigrationsModuleOptions[K];
@@ -153,11 +179,19 @@ export function resolveModuleOptions(
 ): ResolvedModuleOptions {
   const resolved = merge<ResolvedModuleOptions>(
     MODULE_DEFAULTS,
-    fromEnvironment(environment, ['namespace', 'exportMigrations']),
+    fromEnvironment(environment, [
+      'namespace',
+      'exportMigrations',
+      'address',
+      // Options beat the environment as a group: an explicit port wins over the environment's range.
+      ...(options.port === undefined && options.portRange === undefined
+        ? (['port', 'portRange'] as const)
+        : []),
+    ]),
     options,
   );
   checkExporterOptions(resolved);
-  const { exportMigrations, path, defaultMetrics } = resolved;
+  const { exportMigrations, path, port, portRange, address, defaultMetrics } = resolved;
   check(
     'exportMigrations',
     exportMigrations,
@@ -170,6 +204,14 @@ export function resolveModuleOptions(
     path === false || (typeof path === 'string' && path.startsWith('/')),
     "Begin it with a slash, as in '/metrics', or set it to false for no controller.",
   );
+  check('port', port, port === undefined || isPort(port, 0), PORT_RULE);
+  check('portRange', portRange, portRange === undefined || isPortRange(portRange), RANGE_RULE);
+  check(
+    'address',
+    address,
+    typeof address === 'string' && address !== '',
+    "Set it to an address of this machine, as '127.0.0.1', '0.0.0.0' or '::'.",
+  );
   check(
     'defaultMetrics',
     defaultMetrics,
@@ -181,12 +223,7 @@ export function resolveModuleOptions(
 
 /** The part of the module's options that is the exporter's. */
 export function exporterOptions(options: ResolvedModuleOptions): MigrationsExporterOptions {
-  const {
-    exportMigrations: _exportMigrations,
-    path: _path,
-    defaultMetrics: _defaultMetrics,
-    ...rest
-  } = options;
+  const { exportMigrations, path, port, portRange, address, defaultMetrics, ...rest } = options;
   return rest;
 }
 
@@ -202,6 +239,12 @@ function merge<T extends object>(defaults: T, environment: object, options: obje
 const ENVIRONMENT = {
   namespace: { variable: 'PROMETHEUS_METRIC_NAMESPACE', parse: parseNamespace },
   exportMigrations: { variable: 'PROMETHEUS_EXPORT_MIGRATIONS', parse: parseBoolean },
+  port: { variable: 'PROMETHEUS_METRICS_EXPORT_PORT', parse: parsePort },
+  portRange: { variable: 'PROMETHEUS_METRICS_EXPORT_PORT_RANGE', parse: parsePortRange },
+  address: {
+    variable: 'PROMETHEUS_METRICS_EXPORT_ADDRESS',
+    parse: (_variable: string, value: string) => value,
+  },
 } as const;
 
 function fromEnvironment(environment: Environment, options: readonly (keyof typeof ENVIRONMENT)[]): object {
@@ -229,6 +272,37 @@ const NAME_RULE = 'Prometheus wants letters, digits, underscores and colons, and
 function parseNamespace(variable: string, value: string): string {
   check(variable, value, NAMESPACE.test(value), NAME_RULE);
   return value;
+}
+
+const PORT_RULE = 'Set it to a whole number from 0 (any free port) to 65535.';
+const RANGE_RULE = 'Set it to [first, last] with whole numbers from 1 to 65535, the lower first.';
+
+function isPort(value: unknown, lowest: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= lowest && (value as number) <= 65_535;
+}
+
+function isPortRange(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  const [first, last] = value as unknown[];
+  return isPort(first, 1) && isPort(last, 1) && first <= last;
+}
+
+function parsePort(variable: string, value: string): number {
+  const port = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  check(variable, value, isPort(port, 0), PORT_RULE);
+  return port;
+}
+
+function parsePortRange(variable: string, value: string): readonly [number, number] {
+  const [, first, last] = /^(\d+)-(\d+)$/.exec(value) ?? [];
+  const range = [Number(first), Number(last)] as const;
+  check(
+    variable,
+    value,
+    isPortRange(range),
+    "Set it to first-last, as '8001-8050', from 1 to 65535, the lower first.",
+  );
+  return range;
 }
 
 /** Timers hold no more milliseconds; a longer one would fire at once. */

@@ -60,10 +60,10 @@ describe('discovery', () => {
       useFactory: async () => (await openDataSource({ ...SQLITE, ...migrations(count) })).dataSource,
     });
     const { connections } = await start([], {}, [
+      { provide: 'ALIAS', useExisting: 'DATA_SOURCE' },
       provide('DATA_SOURCE', 1),
       provide(Symbol('audit'), 2),
       provide(ReportingDataSource, 3),
-      { provide: 'ALIAS', useExisting: 'DATA_SOURCE' },
     ]);
     expect(await connections()).toEqual({ DATA_SOURCE: 1, audit: 2, Reporting: 3 });
   });

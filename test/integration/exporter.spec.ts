@@ -102,6 +102,7 @@ describe('MigrationsExporter without Nest', () => {
 
   it('leaves what is not known out, and counts failures by reason once per reading', async () => {
     await create({ dataSources: { default: dataSource } }).exportMigrations();
+    expect(readingsOf(await registry.metrics(), 'default')).toMatchObject({ defined: 3, unknown: 0 });
     await dataSource.destroy();
     await registry.metrics();
     const text = await registry.metrics();
@@ -118,6 +119,15 @@ describe('MigrationsExporter without Nest', () => {
       ),
     ).toBe(2);
     expect(text).not.toContain('typeorm_migrations_info{');
+  });
+
+  it('counts a failure that several scrapes show once', async () => {
+    await dataSource.destroy();
+    await create({ dataSources: { default: dataSource }, maxAge: 60_000 }).exportMigrations();
+    await registry.metrics();
+    const text = await registry.metrics();
+    const errors = 'typeorm_migrations_collection_errors_total{connection="default",reason="uninitialized"}';
+    expect(samples(text).get(errors)).toBe(1);
   });
 
   it('shows the same reading in all metrics of a scrape', async () => {
@@ -166,11 +176,28 @@ describe('exportMigrationsForDatabase', () => {
     const other = await open(2);
     await create({ dataSources: { default: dataSource }, exclude: ['by hand'] }).exportMigrations();
     await exporter.exportMigrationsForDatabase('default', other.dataSource);
+    expect(await applied('default#2')).toBe(0);
     await exporter.exportMigrationsForDatabase('by hand', dataSource);
     const text = await registry.metrics();
     expect(readingsOf(text, 'default')).toMatchObject({ defined: 2 });
     expect(readingsOf(text, 'by hand')).toMatchObject({ defined: 3 });
     expect(text).not.toContain('default#2');
+  });
+
+  it('is not undone by a reading of the former owner of the alias that was under way', async () => {
+    let answer!: () => void;
+    const query = dataSource.query.bind(dataSource);
+    dataSource.query = async (...args: Parameters<typeof query>) => {
+      await new Promise<void>((resolve) => (answer = resolve));
+      return query<never>(...args);
+    };
+    const other = await open(2);
+    create({ dataSources: { default: dataSource }, refresh: 'bootstrap' });
+    const underWay = exporter.exportMigrations();
+    await exporter.exportMigrationsForDatabase('default', other.dataSource);
+    answer();
+    await underWay;
+    expect(readingsOf(await registry.metrics(), 'default')).toMatchObject({ defined: 2 });
   });
 
   it('answers a failed reading, and rejects what can never be read', async () => {

@@ -176,17 +176,21 @@ describe('PostgreSQL', () => {
       expect(await countsOf(dataSource)()).toBe('denied');
     });
 
-    it('whose privilege is revoked while running is denied', async () => {
-      await migrate(2);
-      await database.run(`GRANT SELECT ON migrations TO ${role}`);
-      const { dataSource } = await asReader();
-      const counts = countsOf(dataSource);
-      expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
-      await database.run(`REVOKE SELECT ON migrations FROM ${role}`);
-      expect(await counts()).toBe('denied');
-      await database.run(`REVOKE USAGE ON SCHEMA public FROM ${role}`);
-      expect(await counts()).toBe('denied');
-    });
+    it.each(['SELECT ON migrations', 'USAGE ON SCHEMA public'])(
+      'whose privilege of %s is revoked while running is denied',
+      async (privilege) => {
+        await migrate(2);
+        await database.run(`GRANT SELECT ON migrations TO ${role}`);
+        const { dataSource } = await asReader();
+        const counts = countsOf(dataSource);
+        expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+        await database.run(`REVOKE ${privilege} FROM ${role}`);
+        expect(await counts()).toBe('denied');
+        expect(await counts()).toBe('denied');
+        await database.run(`GRANT ${privilege} TO ${role}`);
+        expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+      },
+    );
 
     it('from whom row level security hides every row is denied', async () => {
       await migrate(2);

@@ -15,6 +15,9 @@ describe('resolveModuleOptions', () => {
       prefix: 'typeorm',
       registry: register,
       path: '/metrics',
+      port: undefined,
+      portRange: undefined,
+      address: '127.0.0.1',
       defaultMetrics: false,
       refresh: 'scrape',
       maxAge: 1000,
@@ -82,7 +85,14 @@ describe('resolveModuleOptions', () => {
     [{ exclude: 'default' }, `exclude is "default". Pass an array of aliases, as in ['default']`],
     [{ dataSources: [] }, 'dataSources is an array. Pass an object'],
     [{ endpoint: '/x' }, 'the unknown option "endpoint" is "/x". Known are: namespace, prefix'],
-    [{ port: 9100 }, 'the unknown option "port" is 9100. Known are'],
+    [{ port: 99_999 }, 'port is 99999. Set it to a whole number from 0 (any free port) to 65535.'],
+    [{ port: '9100' }, 'port is "9100". Set it to'],
+    [{ port: -1 }, 'port is -1.'],
+    [{ portRange: [8050, 8001] }, 'portRange is an array. Set it to [first, last]'],
+    [{ portRange: [8001] }, 'portRange is an array.'],
+    [{ portRange: '8001-8050' }, 'portRange is "8001-8050". Set it to [first, last]'],
+    [{ portRange: [0, 10] }, 'portRange is an array.'],
+    [{ address: '' }, 'address is "". Set it to an address'],
     [[], 'the options is an array. Pass an object'],
   ])('refuses %o, naming option, value and fix', (options, message) => {
     expect(() => resolve(options)).toThrow(InvalidOptionError);
@@ -96,6 +106,34 @@ describe('resolveModuleOptions', () => {
     expect(() => resolve({}, { PROMETHEUS_METRIC_NAMESPACE: 'a-b' })).toThrow(
       'PROMETHEUS_METRIC_NAMESPACE is "a-b".',
     );
+  });
+
+  it('reads the port of its own from the environment', () => {
+    expect(
+      resolve({}, { PROMETHEUS_METRICS_EXPORT_PORT: '9100', PROMETHEUS_METRICS_EXPORT_ADDRESS: '::' }),
+    ).toMatchObject({ port: 9100, address: '::' });
+    expect(resolve({}, { PROMETHEUS_METRICS_EXPORT_PORT_RANGE: '8001-8050' })).toMatchObject({
+      portRange: [8001, 8050],
+    });
+  });
+
+  it("prefers an explicit port to the environment's range, as a group", () => {
+    const environment = {
+      PROMETHEUS_METRICS_EXPORT_PORT: 'not even looked at',
+      PROMETHEUS_METRICS_EXPORT_PORT_RANGE: '8001-8050',
+    };
+    expect(resolve({ port: 9100 }, environment)).toMatchObject({ port: 9100, portRange: undefined });
+    expect(resolve({ portRange: [1, 2] }, environment)).toMatchObject({ port: undefined, portRange: [1, 2] });
+  });
+
+  it.each([
+    ['PROMETHEUS_METRICS_EXPORT_PORT', '99999'],
+    ['PROMETHEUS_METRICS_EXPORT_PORT', '0x50'],
+    ['PROMETHEUS_METRICS_EXPORT_PORT_RANGE', '8001'],
+    ['PROMETHEUS_METRICS_EXPORT_PORT_RANGE', '8050-8001'],
+    ['PROMETHEUS_METRICS_EXPORT_PORT_RANGE', '8001-99999'],
+  ])('refuses %s=%s', (variable, value) => {
+    expect(() => resolve({}, { [variable]: value })).toThrow(`${variable} is "${value}". Set it to`);
   });
 
   it('refuses what is no DataSource', () => {
