@@ -1,9 +1,4 @@
-export {
-  type DefinedMigration,
-  type FailureReason,
-  type MigrationReading,
-  type MigrationState,
-} from './migration/migration.state';
+export { type FailureReason, type MigrationReading, type MigrationState } from './migration/migration.state';
 export { METRIC_NAMES, type MetricKey, type MetricNaming, metricNames } from './prometheus/metric.names';
 export { MetricsController } from './prometheus/metrics.controller';
 export { MigrationsExporter } from './prometheus/migrations.exporter';

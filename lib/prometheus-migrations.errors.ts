@@ -10,19 +10,19 @@ export class PrometheusMigrationsError extends Error {
   }
 }
 
-/** An option, or the environment variable behind it, has a value that cannot work. */
+/** An option, or the environment variable behind it, has a value that cannot work, or is not known. */
 export class InvalidOptionError extends PrometheusMigrationsError {
   /**
    * @param option - the option, or the environment variable, at fault
-   * @param value - what it was set to
+   * @param problem - what is wrong with it, as the end of a sentence that begins with its name
    * @param fix - what to set it to instead, as a sentence
    */
   constructor(
     readonly option: string,
-    readonly value: unknown,
+    problem: string,
     fix: string,
   ) {
-    super(`PrometheusMigrationsModule: ${option} is ${describe(value)}. ${fix}`);
+    super(`PrometheusMigrationsModule: ${option} ${problem}. ${fix}`);
   }
 }
 
@@ -46,7 +46,7 @@ export class PortInUseError extends PrometheusMigrationsError {
 export class NotADataSourceError extends PrometheusMigrationsError {
   constructor(alias: string, value: unknown) {
     super(
-      `"${alias}" is ${describe(value)}, which is no TypeORM DataSource. ` +
+      `"${alias}" is ${typeof value === 'string' ? 'a string' : describe(value)}, which is no TypeORM DataSource. ` +
         'Pass the instance that `new DataSource(...)` or `app.get(getDataSourceToken(...))` returns.',
     );
   }
@@ -55,7 +55,8 @@ export class NotADataSourceError extends PrometheusMigrationsError {
 /** TypeORM would refuse to run the migrations that the DataSource defines. */
 export class InvalidMigrationsError extends PrometheusMigrationsError {}
 
-function describe(value: unknown): string {
+/** A value as a message may show it: of an object, which may hold a password, no more than its class. */
+export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`;
   if (typeof value === 'object' && value !== null) {

@@ -13,7 +13,7 @@ import { registerDefaultMetrics } from './prometheus/default.metrics';
 import { createMetricsController, routeMetricsController } from './prometheus/metrics.controller';
 import { type MetricsServer, servePort } from './prometheus/metrics.port';
 import { MigrationsExporter } from './prometheus/migrations.exporter';
-import { logger } from './prometheus/migrations.logger';
+import { logger, nameOfError } from './prometheus/migrations.logger';
 import {
   type ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
@@ -75,6 +75,17 @@ export class PrometheusMigrationsModule
   }
 
   async onApplicationBootstrap(): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      // Whoever tries again finds the registry and the port free.
+      await this.beforeApplicationShutdown();
+      this.onApplicationShutdown();
+      throw error;
+    }
+  }
+
+  private async start(): Promise<void> {
     this.exporter.claim();
     this.removeDefaultMetrics = registerDefaultMetrics(this.exporter.registry, this.options.defaultMetrics);
     // Before the first reading: a database that hangs does not keep the port closed.
@@ -97,15 +108,32 @@ export class PrometheusMigrationsModule
     const { exportMigrations } = this.options;
     if (typeof exportMigrations === 'boolean') return exportMigrations;
     try {
-      return await exportMigrations();
+      return await withTimeout(exportMigrations, this.options.timeout);
     } catch (error) {
       logger.warn(
-        `The exportMigrations function failed (${error instanceof Error ? error.name : typeof error}): ` +
+        `The exportMigrations function failed (${nameOfError(error)}): ` +
           'no migrations are exported. Let it return true or false.',
       );
       return false;
     }
   }
+}
+
+/** The predicate's answer; rejects where it takes longer than the start may be held. */
+async function withTimeout(ask: () => boolean | Promise<boolean>, timeout: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new TimeoutError()), timeout);
+  });
+  try {
+    return await Promise.race([ask(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+class TimeoutError extends Error {
+  override readonly name = 'TimeoutError';
 }
 
 function define(definition: DynamicModule, resolvedOptions: Provider): DynamicModule {

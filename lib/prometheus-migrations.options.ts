@@ -1,7 +1,7 @@
 import { type DefaultMetricsCollectorConfiguration, register, type RegistryContentType } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { isDataSource } from './data-source/data-source.brand';
-import { InvalidOptionError, NotADataSourceError } from './prometheus-migrations.errors';
+import { describe, InvalidOptionError, NotADataSourceError } from './prometheus-migrations.errors';
 
 /**
  * What is needed of a registry: prom-client's has it, and so has any compatible one.
@@ -230,8 +230,9 @@ export function exporterOptions(options: ResolvedModuleOptions): MigrationsExpor
 function merge<T extends object>(defaults: T, environment: object, options: object): T {
   const known = Object.keys(defaults);
   check('the options', options, isPlainObject(options), 'Pass an object, or leave it out.');
-  for (const [option, value] of Object.entries(options)) {
-    check(`the unknown option "${option}"`, value, known.includes(option), `Known are: ${known.join(', ')}.`);
+  for (const option of Object.keys(options)) {
+    if (known.includes(option)) continue;
+    throw new InvalidOptionError(option, 'is not an option', `Known are: ${known.join(', ')}.`);
   }
   return { ...defaults, ...environment, ...withoutUndefined(options) };
 }
@@ -257,12 +258,17 @@ function fromEnvironment(environment: Environment, options: readonly (keyof type
   return found;
 }
 
-const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, 1: true, false: false, 0: false };
+const BOOLEANS = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+]);
 
 function parseBoolean(variable: string, value: string): boolean {
-  const parsed = BOOLEANS[value.trim().toLowerCase()];
-  if (parsed === undefined) throw new InvalidOptionError(variable, value, 'Set it to true or false.');
-  return parsed;
+  const parsed = BOOLEANS.get(value.trim().toLowerCase());
+  check(variable, value, parsed !== undefined, 'Set it to true or false.');
+  return parsed === true;
 }
 
 const NAMESPACE = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
@@ -378,7 +384,7 @@ export function checkDataSource(alias: string, dataSource: unknown): void {
 }
 
 function check(option: string, value: unknown, valid: boolean, fix: string): void {
-  if (!valid) throw new InvalidOptionError(option, value, fix);
+  if (!valid) throw new InvalidOptionError(option, `is ${describe(value)}`, fix);
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -8,8 +8,8 @@ export interface DataSourceCandidate {
 }
 
 export interface NamedDataSources {
-  /** Every instance once, under an alias of its own. */
-  readonly named: readonly DataSourceCandidate[];
+  /** Each under an alias of its own. */
+  readonly named: ReadonlyMap<string, DataSource>;
   /** The aliases that more than one instance asked for. */
   readonly clashes: readonly string[];
 }
@@ -23,33 +23,34 @@ const SUFFIX = /DataSource$/;
  */
 export function aliasOfToken(token: InjectionToken): string | undefined {
   if (typeof token === 'symbol') return token.description || undefined;
-  const name = typeof token === 'string' ? token : token.name;
+  const name = nameOfToken(token);
   return name === '' ? undefined : name.replace(SUFFIX, '') || 'default';
 }
 
 /** Whether a token is formed as `@nestjs/typeorm` forms those of DataSources. */
 export function isConventionalToken(token: InjectionToken): boolean {
-  return typeof token !== 'symbol' && SUFFIX.test(typeof token === 'string' ? token : token.name);
+  return typeof token !== 'symbol' && SUFFIX.test(nameOfToken(token));
+}
+
+/** A class may have a static property `name` of its own, of any type. */
+function nameOfToken(token: Exclude<InjectionToken, symbol>): string {
+  const name: unknown = typeof token === 'string' ? token : token.name;
+  return typeof name === 'string' ? name : '';
 }
 
 /**
- * Gives each instance an alias of its own. The first to ask for one gets it; later ones become
- * `default#2`, `default#3`. An instance that stands there twice keeps its first alias.
+ * Gives each candidate an alias of its own. The first to ask for one gets it; later ones become
+ * `default#2`, `default#3`. Who asks for the same alias of the same instance again is the same.
  */
 export function nameDataSources(candidates: Iterable<DataSourceCandidate>): NamedDataSources {
   const taken = new Map<string, DataSource>();
-  const seen = new Set<DataSource>();
   const clashes = new Set<string>();
   for (const { alias, dataSource } of candidates) {
-    if (seen.has(dataSource)) continue;
-    seen.add(dataSource);
+    if (taken.get(alias) === dataSource) continue;
     let free = alias;
     for (let count = 2; taken.has(free); count += 1) free = `${alias}#${count}`;
     if (free !== alias) clashes.add(alias);
     taken.set(free, dataSource);
   }
-  return {
-    named: Array.from(taken, ([alias, dataSource]) => ({ alias, dataSource })),
-    clashes: [...clashes],
-  };
+  return { named: taken, clashes: [...clashes] };
 }

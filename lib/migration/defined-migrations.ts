@@ -1,33 +1,44 @@
 import type { DataSource } from 'typeorm';
 import { InvalidMigrationsError } from '../prometheus-migrations.errors';
-import { type DefinedMigration, migrationTimestamp } from './migration.state';
+import { migrationTimestamp, type OrderedMigrations, orderMigrations } from './migration.state';
+
+/** By the array that a DataSource keeps them in: `initialize()` makes a new one. */
+const known = new WeakMap<object, OrderedMigrations>();
 
 /**
- * The migrations that a DataSource's code defines.
+ * The migrations that a DataSource's code defines, in the order of their timestamps.
  *
  * A name is `migration.name` or else the class's name, as in TypeORM's `MigrationExecutor`.
  *
  * @throws {@link InvalidMigrationsError} where TypeORM would refuse to run them: a name that does not
  * end with a timestamp, or two migrations of one name
  */
-export function definedMigrations(dataSource: Pick<DataSource, 'migrations'>): readonly DefinedMigration[] {
-  const defined = new Map<string, DefinedMigration>();
-  for (const migration of dataSource.migrations) {
-    const name = migration.name ?? migration.constructor.name;
-    const timestamp = migrationTimestamp(name);
-    if (Number.isNaN(timestamp)) {
+export function definedMigrations({ migrations }: Pick<DataSource, 'migrations'>): OrderedMigrations {
+  let defined = known.get(migrations);
+  if (defined?.names.length !== migrations.length) {
+    defined = orderMigrations(validNames(migrations));
+    known.set(migrations, defined);
+  }
+  return defined;
+}
+
+function validNames(migrations: DataSource['migrations']): Set<string> {
+  const names = new Set<string>();
+  for (const migration of migrations) {
+    const name = migration.name || migration.constructor.name;
+    if (Number.isNaN(migrationTimestamp(name))) {
       throw new InvalidMigrationsError(
         `The migration "${name}" does not end with a timestamp. ` +
           `Rename its class to "${name}${Date.now()}" or the like; TypeORM cannot run it as it is.`,
       );
     }
-    if (defined.has(name)) {
+    if (names.has(name)) {
       throw new InvalidMigrationsError(
         `The migration "${name}" is defined twice. ` +
           'Look for a glob in `migrations` that matches it a second time; TypeORM cannot run them as they are.',
       );
     }
-    defined.set(name, { name, timestamp });
+    names.add(name);
   }
-  return [...defined.values()];
+  return names;
 }

@@ -10,6 +10,7 @@ export class MigrationFailure extends Error {
 
 interface DriverError {
   code?: string | number;
+  errno?: string | number;
   number?: number;
   message?: string;
   name?: string;
@@ -17,14 +18,16 @@ interface DriverError {
 
 /** Drivers' string codes: Node's, SQLSTATE, MySQL's, SQLite's, Oracle's, node-postgres' and mssql's. */
 const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
-  [/^(57014|55P03|ER_(LOCK_WAIT|QUERY|STATEMENT)_TIMEOUT|SQLITE_BUSY|ETIMEOUT|EREQTIMEOUT)/, 'timeout'],
+  [/^(57014|55P03|ER_(LOCK_WAIT|QUERY|STATEMENT)_TIMEOUT|PROTOCOL_SEQUENCE_TIMEOUT)$/, 'timeout'],
+  [/^(SQLITE_BUSY|ETIMEOUT|EREQTIMEOUT)/, 'timeout'],
   [/^(08...|57P0.|3D000|53300)$/, 'unreachable'],
-  [/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT|ESOCKET|ENOTOPEN)/, 'unreachable'],
-  [/^(PROTOCOL_|POOL_|ER_SERVER_SHUTDOWN|ER_CON_COUNT|ER_BAD_DB|SQLITE_(CANTOPEN|IOERR))/, 'unreachable'],
+  [/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT|ESOCKET|ENOTOPEN|ENOENT|EACCES)/, 'unreachable'],
+  [/^(PROTOCOL_|POOL_|ER_SERVER_SHUTDOWN|ER_BAD_DB|SQLITE_(CANTOPEN|IOERR))/, 'unreachable'],
+  [/^ER_(CON_COUNT_ERROR|USER_LIMIT_REACHED|TOO_MANY_USER_CONNECTIONS)$/, 'unreachable'],
   [/^(ORA-(01034|01089|03113|03114|03135|125\d\d)|NJS-(003|040|500|503))$/, 'unreachable'],
   [/^(28...|42501)$/, 'denied'],
-  [/^(ER_\w*ACCESS_DENIED|ER_ACCOUNT_HAS_BEEN_LOCKED|ER_MUST_CHANGE_PASSWORD|ELOGIN)/, 'denied'],
-  [/^(SQLITE_(AUTH|PERM)|ORA-(01017|01031|41900))/, 'denied'],
+  [/^ER_(\w*ACCESS_DENIED\w*|HOST_NOT_PRIVILEGED|HOST_IS_BLOCKED|ACCOUNT_HAS_BEEN_LOCKED)$/, 'denied'],
+  [/^(ER_MUST_CHANGE_PASSWORD|ELOGIN|SQLITE_(AUTH|PERM)|ORA-(01017|01031|41900))/, 'denied'],
 ];
 
 /** Numbers mean something else in each driver: SQL Server's and HANA's errors, MongoDB's, gRPC's status. */
@@ -33,18 +36,21 @@ const REASON_BY_NUMBER: Readonly<Record<string, Readonly<Record<number, FailureR
   sap: { 10: 'denied', 258: 'denied', '-10709': 'unreachable', 131: 'timeout' },
   mongodb: { 13: 'denied', 18: 'denied', 8000: 'denied', 50: 'timeout' },
   spanner: { 4: 'timeout', 7: 'denied', 14: 'unreachable', 16: 'denied' },
+  // max_statement_time, of which mysql2 knows no name.
+  mariadb: { 1969: 'timeout' },
+  mysql: { 1969: 'timeout' },
 };
 
 /** For what carries no code at all. */
 const REASON_BY_TEXT: readonly (readonly [RegExp, FailureReason])[] = [
-  [/timeout exceeded when trying to connect|database is locked/i, 'timeout'],
+  [/query read timeout|timeout expired|timeout exceeded when trying to connect/i, 'timeout'],
+  [/database is locked|no connections available|queue limit reached/i, 'timeout'],
+  [/Mongo(WaitQueueTimeout|OperationTimeout)/, 'timeout'],
   [/ConnectionIsNotSetError|CannotExecuteNotConnectedError|ConnectionNotFoundError/, 'uninitialized'],
   [/permission denied|not authorized|access denied/i, 'denied'],
   [/Mongo(Network|ServerSelection|TopologyClosed|NotConnected|ClientClosed|PoolC)/, 'unreachable'],
-  [
-    /connection (error|terminated|timeout|is closed|closed|lost)|in closed state|pool is closed|pool after calling end|connection is not open/i,
-    'unreachable',
-  ],
+  [/connection (error|terminated|timeout|is closed|closed|lost)|in closed state/i, 'unreachable'],
+  [/pool is closed|pool after calling end|connection is not open|client was closed/i, 'unreachable'],
 ];
 
 /**
@@ -55,8 +61,8 @@ const REASON_BY_TEXT: readonly (readonly [RegExp, FailureReason])[] = [
 export function failureReason(error: unknown, type: string): FailureReason {
   if (error instanceof MigrationFailure) return error.reason;
   if (error instanceof InvalidMigrationsError) return 'invalid_migrations';
-  const { code, number, name, message } = driverError(error);
-  const byNumber = REASON_BY_NUMBER[type]?.[number ?? Number(code)];
+  const { code, errno, number, name, message } = driverError(error);
+  const byNumber = REASON_BY_NUMBER[type]?.[number ?? Number(code ?? errno)];
   if (byNumber !== undefined) return byNumber;
   const byCode = REASON_BY_CODE.find(([pattern]) => pattern.test(String(code ?? '')));
   if (byCode !== undefined) return byCode[1];
@@ -64,6 +70,14 @@ export function failureReason(error: unknown, type: string): FailureReason {
 }
 
 const MISSING_TABLE_NUMBER: Readonly<Record<string, number>> = { mssql: 208, sap: 259 };
+
+/** Where a driver has only words for it. */
+const MISSING_TABLE_TEXT: Readonly<Record<string, RegExp>> = {
+  'aurora-mysql': /table .+ doesn't exist$/i,
+  'aurora-postgres': /relation .+ does not exist/i,
+  oracle: /ORA-00942/,
+  spanner: /table not found/i,
+};
 
 /** Whether an error says that the migrations table does not exist. */
 export function isMissingTable(error: unknown, type: string): boolean {
@@ -73,8 +87,7 @@ export function isMissingTable(error: unknown, type: string): boolean {
     code === 'ER_NO_SUCH_TABLE' ||
     code === 'ORA-00942' ||
     (MISSING_TABLE_NUMBER[type] !== undefined && MISSING_TABLE_NUMBER[type] === (number ?? Number(code))) ||
-    // SQLite, Spanner, Aurora's Data API and older Oracle drivers have only words for it.
-    /no such table|table not found|ORA-00942|relation .+ does not exist|table .+ doesn't exist/i.test(message)
+    (MISSING_TABLE_TEXT[type] ?? /^no such table/).test(message)
   );
 }
 
@@ -85,8 +98,8 @@ export function isMissingTable(error: unknown, type: string): boolean {
 export function failureDetail(error: unknown): string | undefined {
   if (error instanceof InvalidMigrationsError) return error.message;
   if (error instanceof MigrationFailure) return undefined;
-  const { code, number } = driverError(error);
-  const detail = String(code ?? number ?? '');
+  const { code, errno, number } = driverError(error);
+  const detail = String(code ?? number ?? errno ?? '');
   return /^[\w-]{1,40}$/.test(detail) ? detail : undefined;
 }
 

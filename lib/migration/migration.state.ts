@@ -1,9 +1,8 @@
-/** A migration as the code defines it. */
-export interface DefinedMigration {
-  /** The name that TypeORM records when it runs the migration. */
-  readonly name: string;
-  /** Milliseconds since the epoch: the 13 digits that TypeORM wants at the end of the name. */
-  readonly timestamp: number;
+/** Distinct migrations in the order of their timestamps (equal timestamps: by name). */
+export interface OrderedMigrations {
+  readonly names: readonly string[];
+  /** Milliseconds since the epoch, name by name. */
+  readonly timestamps: readonly number[];
 }
 
 /**
@@ -52,48 +51,55 @@ export function migrationTimestamp(name: string): number {
   return Number.parseInt(name.slice(-13), 10) || Number.NaN;
 }
 
-/**
- * Joins the migrations that the code defines with the names that the database has recorded.
- * Neither order nor duplicates of either side matter; linear in both where they come in order.
- */
-export function joinMigrations(
-  defined: Iterable<DefinedMigration>,
-  recorded: Iterable<string>,
-): MigrationState {
-  const recordedNames = new Set(recorded);
-  const definedNames = new Set<string>();
-  const definedInOrder: DefinedMigration[] = [];
-  const known: DefinedMigration[] = [];
-  const unapplied: DefinedMigration[] = [];
-  for (const migration of [...defined].sort(byTimestamp)) {
-    if (definedNames.has(migration.name)) continue;
-    definedNames.add(migration.name);
-    definedInOrder.push(migration);
-    (recordedNames.has(migration.name) ? known : unapplied).push(migration);
-  }
-
-  const unknown: DefinedMigration[] = [];
-  for (const name of recordedNames) {
+/** Puts migrations in order, each name once. */
+export function orderMigrations(names: Iterable<string>): OrderedMigrations {
+  const migrations = Array.from(new Set(names), (name) => ({
+    name,
     // A row that somebody wrote by hand need not end with a timestamp: it sorts before all others.
-    if (!definedNames.has(name)) unknown.push({ name, timestamp: migrationTimestamp(name) || 0 });
-  }
-  unknown.sort(byTimestamp);
+    timestamp: migrationTimestamp(name) || 0,
+  })).sort((a, b) => a.timestamp - b.timestamp || (a.name < b.name ? -1 : 1));
+  return {
+    names: Object.freeze(migrations.map(({ name }) => name)),
+    timestamps: migrations.map(({ timestamp }) => timestamp),
+  };
+}
 
-  const applied = unknown.length === 0 ? known : [...known, ...unknown].sort(byTimestamp);
-  const newestApplied = applied.at(-1)?.timestamp ?? 0;
+/** Joins the migrations that the code defines with the names that the database has recorded. */
+export function joinMigrations(
+  { names: defined, timestamps }: OrderedMigrations,
+  recorded: ReadonlySet<string>,
+): MigrationState {
+  const known: string[] = [];
+  const unapplied: string[] = [];
+  const unappliedTimestamps: number[] = [];
+  let newestApplied = 0;
+  defined.forEach((name, index) => {
+    if (recorded.has(name)) {
+      known.push(name);
+      newestApplied = timestamps[index] as number;
+    } else {
+      unapplied.push(name);
+      unappliedTimestamps.push(timestamps[index] as number);
+    }
+  });
+
+  const unknown = known.length === recorded.size ? NONE : orderMigrations(without(recorded, known));
+  newestApplied = Math.max(newestApplied, unknown.timestamps.at(-1) ?? 0);
   return Object.freeze({
-    defined: names(definedInOrder),
-    applied: names(applied),
-    unapplied: names(unapplied),
-    unknown: names(unknown),
-    outOfOrder: names(unapplied.filter(({ timestamp }) => timestamp < newestApplied)),
+    defined,
+    applied: unknown === NONE ? Object.freeze(known) : orderMigrations(recorded).names,
+    unapplied: Object.freeze(unapplied),
+    unknown: unknown.names,
+    outOfOrder: Object.freeze(
+      unapplied.filter((_name, index) => (unappliedTimestamps[index] as number) < newestApplied),
+    ),
   });
 }
 
-function byTimestamp(a: DefinedMigration, b: DefinedMigration): number {
-  return a.timestamp - b.timestamp || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-}
+const NONE = orderMigrations([]);
 
-function names(migrations: readonly DefinedMigration[]): readonly string[] {
-  return Object.freeze(migrations.map(({ name }) => name));
+function without(recorded: ReadonlySet<string>, known: readonly string[]): Set<string> {
+  const rest = new Set(recorded);
+  for (const name of known) rest.delete(name);
+  return rest;
 }

@@ -56,20 +56,31 @@ export function migrationsTable(dataSource: DataSource): MigrationsTable {
 
 /**
  * Without a schema the table is looked for along the search_path, as `select` does it. Schemas of the
- * path that the role may not use are looked into as well: there the table is denied, not missing.
+ * path that the role may not use are looked into as well: there the table is denied, not missing. Row
+ * level security without a policy for the role hides every row, which is no answer either.
  */
 function postgresProbe(table: string, schema: string | undefined): string {
-  const searchPath = `SELECT CASE btrim(entry, ' "') WHEN '$user' THEN current_user::text ELSE btrim(entry, ' "') END
-      FROM unnest(string_to_array(current_setting('search_path'), ',')) AS entry`;
   return `SELECT has_schema_privilege(n.oid, 'USAGE')
     AND (has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'))
     AND (NOT row_security_active(c.oid) OR EXISTS (
-      SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polcmd IN ('r', '*'))) AS "readable"
+      SELECT FROM pg_catalog.pg_policy p
+      WHERE p.polrelid = c.oid AND p.polcmd IN ('r', '*') AND p.polpermissive
+        AND (0 = ANY (p.polroles) OR EXISTS (
+          SELECT FROM unnest(p.polroles) AS role WHERE role <> 0 AND pg_has_role(role, 'USAGE')))
+    )) AS "readable"
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relname = ${literal(table)} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    AND n.nspname ${schema === undefined ? `IN (${searchPath})` : `= ${literal(schema)}`}
+    AND ${schema === undefined ? ON_SEARCH_PATH : `n.nspname = ${literal(schema)}`}
   ORDER BY pg_catalog.pg_table_is_visible(c.oid) DESC LIMIT 1`;
 }
+
+/** What PostgreSQL itself finds, and what it would find if the role might use the schema. */
+const ON_SEARCH_PATH = `(pg_catalog.pg_table_is_visible(c.oid) OR n.nspname IN (
+      SELECT CASE WHEN entry = '"$user"' THEN current_user::text
+        WHEN entry LIKE '"%' THEN replace(substr(entry, 2, length(entry) - 2), '""', '"')
+        ELSE lower(entry) END
+      FROM (SELECT (regexp_matches(current_setting('search_path'), '("(?:[^"]|"")*"|[^,\\s"]+)', 'g'))[1] AS entry
+      ) AS entries))`;
 
 function sqliteProbe(table: string, database: string): string {
   return `SELECT 1 AS "readable" FROM ${database}sqlite_master

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { isMissingTable, MigrationFailure } from './migration.failure';
 import { migrationsTable } from './migrations-table';
 
-/** Reads the names that a database has recorded as applied, in no order; never writes. */
+/** Reads the names that a database has recorded as applied, as they come: in no order, and maybe twice; never writes. */
 export type RecordedMigrations = () => Promise<readonly string[]>;
 
 /**
@@ -17,28 +17,38 @@ export function recordedMigrations(dataSource: DataSource): RecordedMigrations {
 }
 
 function rows(dataSource: DataSource, type: string): RecordedMigrations {
-  let seen = false;
+  /** What the last reading found; `unseen` where the table has to be looked for. */
+  let last: 'unseen' | 'empty' | 'rows' = 'unseen';
 
   return async function read(): Promise<readonly string[]> {
     const { select, probe, missingMayBeDenied } = migrationsTable(dataSource);
-    if (!seen && probe !== undefined) {
+    const before = last;
+    last = 'unseen';
+    if (before === 'unseen' && probe !== undefined) {
       const [found] = await dataSource.query<{ readable: unknown }[]>(probe);
       if (found === undefined) return [];
       if (!found.readable) throw new MigrationFailure('denied');
     }
-    const knownTable = seen;
-    seen = false;
+    let names: readonly string[];
     try {
-      const recorded = await dataSource.query<{ name: string }[]>(select);
-      seen = true;
-      return recorded.map(({ name }) => name);
+      names = namesOf(await dataSource.query<{ name: string }[]>(select));
     } catch (error) {
       if (!isMissingTable(error, type)) throw error;
       if (missingMayBeDenied) throw new MigrationFailure('denied');
+      if (probe === undefined) return [];
       // Dropped since it was last seen, or out of this role's sight: the probe can tell.
-      return knownTable && probe !== undefined ? read() : [];
+      if (before !== 'unseen') return read();
+      throw error;
     }
+    // All rows gone at once: reverted, or hidden by a policy since. The probe can tell that too.
+    if (names.length === 0 && before === 'rows' && probe !== undefined) return read();
+    last = names.length === 0 ? 'empty' : 'rows';
+    return names;
   };
+}
+
+function namesOf(recorded: readonly { readonly name: string }[]): readonly string[] {
+  return recorded.map(({ name }) => name);
 }
 
 interface MongoRunner {
@@ -62,5 +72,5 @@ async function documents(dataSource: DataSource): Promise<readonly string[]> {
     .project({ _id: 0, name: 1 })
     .batchSize(MONGO_BATCH_SIZE)
     .toArray();
-  return recorded.map(({ name }) => name);
+  return namesOf(recorded);
 }

@@ -25,7 +25,8 @@ export class ConnectionSnapshots {
     const before = this.connections.get(alias);
     if (before === undefined) this.errors.add(alias);
     const previous = before?.dataSource === dataSource ? before : undefined;
-    if (previous?.outcome === outcome) return;
+    // The same reading again, or one that a newer one has overtaken.
+    if (previous !== undefined && outcome.startedAt <= previous.outcome.startedAt) return;
     if (outcome.status === 'failed') this.errors.count(alias, outcome.reason);
     logReading(alias, previous?.outcome, outcome);
     this.connections.set(alias, {

@@ -5,7 +5,7 @@ import {
   type ResolvedModuleOptions,
 } from '../prometheus-migrations.options';
 import { type MetricsServer, startMetricsServer } from './metrics.server';
-import { logger } from './migrations.logger';
+import { logger, nameOfError } from './migrations.logger';
 
 export type { MetricsServer } from './metrics.server';
 
@@ -32,10 +32,7 @@ export async function servePort(
     address,
     ports: Array.from({ length: last - first + 1 }, (_, index) => first + index),
     path: path === false ? DEFAULT_PATH : path,
-    onError: (error) =>
-      logger.error(
-        `A metric of the registry could not be collected (${error instanceof Error ? error.name : typeof error}).`,
-      ),
+    onError: (error) => logger.error(`A scrape of the metrics' own port failed (${nameOfError(error)}).`),
   });
   if (server !== undefined) {
     logger.log(`Metrics are served on ${server.url}`);

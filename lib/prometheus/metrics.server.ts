@@ -23,7 +23,7 @@ const CLOSE_TIMEOUT = 10_000;
  */
 export async function startMetricsServer(options: {
   registry: MetricsRegistry;
-  /** Called when a scrape fails: the metric of somebody else threw. */
+  /** Called when the metric of somebody else throws, or a connection cannot be accepted. */
   onError: (error: unknown) => void;
   address: string;
   ports: Iterable<number>;
@@ -62,6 +62,8 @@ export async function startMetricsServer(options: {
 
   for (const port of ports) {
     if (await listens(server, port, address)) {
+      // As EMFILE at a new connection: nothing that should end the process.
+      server.on('error', options.onError);
       const { port: bound } = server.address() as AddressInfo;
       const host = isIPv6(address) ? `[${address}]` : address;
       return { url: `http://${host}:${bound}${path}`, close: () => close(server) };

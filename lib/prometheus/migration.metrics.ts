@@ -2,6 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { FailureReason } from '../migration/migration.state';
 import type { MetricsRegistry } from '../prometheus-migrations.options';
 import { type MetricNaming, metricNames } from './metric.names';
+import { assertNamesAreFree } from './registry.claim';
 import { COLLECTION_ERRORS_HELP, type ConnectionSnapshot, MIGRATION_GAUGES } from './migration.gauges';
 
 const FAILURE_REASONS = [
@@ -26,6 +27,7 @@ export interface CollectionErrors {
  * within one scrape await the same refresh: one that filled its neighbours would leave them a scrape
  * behind.
  *
+ * @throws {@link RegistryInUseError} where the registry holds one of the names already
  * @param refresh - what every connection reads at this scrape; must not throw, or all of `/metrics` fails
  */
 export function registerMigrationMetrics(
@@ -33,6 +35,7 @@ export function registerMigrationMetrics(
   naming: MetricNaming,
   refresh: () => Promise<readonly ConnectionSnapshot[]>,
 ): CollectionErrors {
+  assertNamesAreFree(registry, naming);
   const names = metricNames(naming);
   // Typed as prom-client's own; only what MetricsRegistry names is used of it.
   const registers = [registry as Registry];

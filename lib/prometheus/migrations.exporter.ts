@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { type DataSourceCandidate, nameDataSources } from '../data-source/data-source.alias';
-import { type MigrationReader, migrationReader } from '../migration/migration.reader';
+import { type MigrationReader, migrationReader, type ReadingOutcome } from '../migration/migration.reader';
 import { readAll } from '../migration/migration.readings';
 import type { MigrationReading } from '../migration/migration.state';
 import {
@@ -14,7 +14,7 @@ import {
 import { ConnectionSnapshots, readingOf } from './connection.snapshots';
 import type { ConnectionSnapshot } from './migration.gauges';
 import { registerMigrationMetrics, removeMigrationMetrics } from './migration.metrics';
-import { logger } from './migrations.logger';
+import { logger, nameOfError } from './migrations.logger';
 import { claimRegistry, releaseRegistry } from './registry.claim';
 
 /**
@@ -31,22 +31,32 @@ export class MigrationsExporter {
   private readonly readers = new WeakMap<DataSource, MigrationReader>();
   private readonly byHand = new Map<string, DataSource>();
   private readonly forgotten = new Set<string>();
-  private readonly loggedClashes = new Set<string>();
+  private readonly logged = new Set<string>();
 
   /** Set by the first export of all: until then only what was exported by hand is read. */
   private exportsAll = false;
   private found: readonly DataSourceCandidate[] = [];
   private claimed = false;
+  private closed = false;
   /** There while the metrics are in the registry. */
   private snapshots: ConnectionSnapshots | undefined;
   private refreshing: Promise<readonly ConnectionSnapshot[]> | undefined;
 
   /**
-   * @param options - what is exported, and how it is read
-   * @param explore - finds further DataSources, at each refresh anew; the module passes the container's
-   * @param environment - read now, for options that are not set; the module has read it already
+   * @param options - what is exported, and how it is read; the environment is read now, for those that
+   * are not set
    * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
    */
+  constructor(options?: MigrationsExporterOptions);
+  /**
+   * @param explore - finds further DataSources, at each refresh anew; the module passes the container's
+   * @internal
+   */
+  constructor(
+    options: MigrationsExporterOptions,
+    explore: () => readonly DataSourceCandidate[],
+    environment: Environment,
+  );
   constructor(
     options: MigrationsExporterOptions = {},
     private readonly explore: () => readonly DataSourceCandidate[] = () => [],
@@ -64,23 +74,24 @@ export class MigrationsExporter {
    */
   async exportMigrations(): Promise<readonly MigrationReading[]> {
     this.exportsAll = true;
-    return (await this.readEvery('now')).map(({ reading }) => reading);
+    return this.readEvery('now');
   }
 
   /**
    * Exports one connection under an alias: reads it now, and from then on at every scrape. The alias
-   * belongs to this DataSource from here on, even if the container has another of that name.
+   * belongs to this DataSource from here on; one of the container with that name is numbered, as
+   * `default#2`.
    *
    * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a bad argument
    * @throws {@link RegistryInUseError} where another exporter lives on the registry
    */
   async exportMigrationsForDatabase(alias: string, dataSource: DataSource): Promise<MigrationReading> {
     checkDataSource(alias, dataSource);
-    const snapshots = this.register();
+    this.register();
     this.byHand.set(alias, dataSource);
     this.forgotten.delete(alias);
     const outcome = await this.readerOf(dataSource).read('now');
-    if (this.exported().get(alias) === dataSource) snapshots.keep({ alias, dataSource }, outcome);
+    if (this.exported().get(alias) === dataSource) this.snapshots?.keep({ alias, dataSource }, outcome);
     return readingOf(alias, outcome);
   }
 
@@ -101,8 +112,8 @@ export class MigrationsExporter {
    */
   async bootstrap(): Promise<void> {
     this.exportsAll = true;
-    const snapshots = await this.readEvery(this.options.maxAge);
-    if (snapshots.length === 0) {
+    const readings = await this.readEvery(this.options.maxAge);
+    if (readings.length === 0) {
       logger.warn(
         'There is no TypeORM DataSource to export. ' +
           'Import TypeOrmModule.forRoot(), or pass DataSources as the option dataSources.',
@@ -122,36 +133,39 @@ export class MigrationsExporter {
     this.claimed = true;
   }
 
-  /** Takes the metrics out of the registry and leaves it free for another exporter. */
+  /**
+   * Takes the metrics out of the registry and leaves it free for another exporter. This one still reads
+   * after that, but puts nothing into the registry any more.
+   */
   close(): void {
     if (this.snapshots !== undefined) removeMigrationMetrics(this.registry, this.options);
     if (this.claimed) releaseRegistry(this.registry);
     this.snapshots = undefined;
     this.claimed = false;
-    this.exportsAll = false;
-    this.byHand.clear();
+    this.closed = true;
   }
 
-  private register(): ConnectionSnapshots {
-    if (this.snapshots !== undefined) return this.snapshots;
+  private register(): void {
+    if (this.snapshots !== undefined || this.closed) return;
     this.claim();
     const errors = registerMigrationMetrics(this.registry, this.options, () => this.refresh());
     this.snapshots = new ConnectionSnapshots(errors);
-    return this.snapshots;
   }
 
   /** What a scrape shows: all metrics that are collected at once get the same. */
   private refresh(): Promise<readonly ConnectionSnapshot[]> {
     if (this.options.refresh === 'bootstrap') return Promise.resolve(this.snapshots?.all() ?? []);
-    this.refreshing ??= this.readEvery(this.options.maxAge).finally(() => {
-      this.refreshing = undefined;
-    });
+    this.refreshing ??= this.readEvery(this.options.maxAge)
+      .then(() => this.snapshots?.all() ?? [])
+      .finally(() => {
+        this.refreshing = undefined;
+      });
     return this.refreshing;
   }
 
-  private async readEvery(maxAge: number | 'now'): Promise<readonly ConnectionSnapshot[]> {
-    const snapshots = this.register();
-    if (this.exportsAll) this.found = this.explore();
+  private async readEvery(maxAge: number | 'now'): Promise<readonly MigrationReading[]> {
+    this.register();
+    if (this.exportsAll) this.find();
     const asked = [...this.exported()];
     const outcomes = await readAll(
       asked.map(([, dataSource]) => this.readerOf(dataSource)),
@@ -159,14 +173,27 @@ export class MigrationsExporter {
     );
     // Meanwhile one may have been forgotten, or its alias given to another by hand.
     const exported = this.exported();
-    asked.forEach(([alias, dataSource], index) => {
-      const outcome = outcomes[index];
-      if (outcome !== undefined && exported.get(alias) === dataSource) {
-        snapshots.keep({ alias, dataSource }, outcome);
-      }
-    });
-    snapshots.retain(new Set(exported.keys()));
-    return snapshots.all();
+    const readings: MigrationReading[] = [];
+    for (const [index, [alias, dataSource]] of asked.entries()) {
+      const outcome = outcomes[index] as ReadingOutcome;
+      if (exported.get(alias) !== dataSource) continue;
+      this.snapshots?.keep({ alias, dataSource }, outcome);
+      readings.push(readingOf(alias, outcome));
+    }
+    this.snapshots?.retain(new Set(exported.keys()));
+    return readings;
+  }
+
+  /** A provider that cannot be looked at must not break a scrape: those found before are still read. */
+  private find(): void {
+    try {
+      this.found = this.explore();
+    } catch (error) {
+      this.warnOnce(
+        `The application's providers could not be searched for DataSources (${nameOfError(error)}): ` +
+          'those found before are exported. Pass others as the option dataSources.',
+      );
+    }
   }
 
   /** Explicit aliases come first: whoever asks for the same one afterwards is numbered. */
@@ -177,24 +204,23 @@ export class MigrationsExporter {
       ...explicit.map(([alias, dataSource]) => ({ alias, dataSource })),
       ...(this.exportsAll ? this.found : []),
     ]);
-    this.logClashes(clashes);
-    return new Map(
-      named
-        .filter(({ alias }) => !this.forgotten.has(alias))
-        .filter(({ alias }) => this.byHand.has(alias) || !exclude.includes(alias))
-        .map(({ alias, dataSource }) => [alias, dataSource]),
-    );
-  }
-
-  private logClashes(clashes: readonly string[]): void {
     for (const alias of clashes) {
-      if (this.loggedClashes.has(alias)) continue;
-      this.loggedClashes.add(alias);
-      logger.warn(
+      this.warnOnce(
         `More than one DataSource is called "${alias}": the later ones are exported as "${alias}#2" and so on. ` +
           'Give each a name of its own, as in TypeOrmModule.forRoot({ name }).',
       );
     }
+    return new Map(
+      [...named].filter(
+        ([alias]) => !this.forgotten.has(alias) && (this.byHand.has(alias) || !exclude.includes(alias)),
+      ),
+    );
+  }
+
+  private warnOnce(message: string): void {
+    if (this.logged.has(message)) return;
+    this.logged.add(message);
+    logger.warn(message);
   }
 
   private readerOf(dataSource: DataSource): MigrationReader {

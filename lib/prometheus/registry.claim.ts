@@ -17,6 +17,19 @@ export function claimRegistry(registry: MetricsRegistry, naming: MetricNaming): 
         'or close the other first (in tests: `await app.close()`).',
     );
   }
+  assertNamesAreFree(registry, naming);
+  claimed.add(registry);
+}
+
+export function releaseRegistry(registry: MetricsRegistry): void {
+  claimed.delete(registry);
+}
+
+/**
+ * @throws {@link RegistryInUseError} where the registry holds one of the names already: prom-client would
+ * refuse it after others were registered
+ */
+export function assertNamesAreFree(registry: MetricsRegistry, naming: MetricNaming): void {
   const taken = Object.values(metricNames(naming)).find(
     (name) => registry.getSingleMetric(name) !== undefined,
   );
@@ -26,9 +39,4 @@ export function claimRegistry(registry: MetricsRegistry, naming: MetricNaming): 
         'Set the option registry, prefix or namespace to another, or register that metric elsewhere.',
     );
   }
-  claimed.add(registry);
-}
-
-export function releaseRegistry(registry: MetricsRegistry): void {
-  claimed.delete(registry);
 }

@@ -135,7 +135,7 @@ describe('a port of its own', () => {
       500,
       'A metric of the registry could not be collected\n',
     ]);
-    expect(logger.lines.at(-1)).toBe('error A metric of the registry could not be collected (TypeError).');
+    expect(logger.lines.at(-1)).toBe("error A scrape of the metrics' own port failed (TypeError).");
   });
 
   it('takes no body', async () => {

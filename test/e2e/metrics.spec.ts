@@ -8,6 +8,7 @@ import {
   Injectable,
   type ModuleMetadata,
   type NestInterceptor,
+  SetMetadata,
   UseGuards,
   ValidationPipe,
   VersioningType,
@@ -169,6 +170,26 @@ describe.each(['Express', 'Fastify'] as const)('/metrics on %s', (platform) => {
     expect(response.headers.get('content-type')).toBe(CONTENT_TYPE);
     expect(readingsOf(await response.text(), 'default')).toMatchObject(READ);
     expect((await fetch()).status).toBe(404);
+  });
+
+  it("is left out of the application's own guards by the mark that they look for", async () => {
+    const Public = () => SetMetadata('isPublic', true);
+    @Injectable()
+    class ApplicationGuard implements CanActivate {
+      canActivate(context: ExecutionContext): boolean {
+        return Reflect.getMetadata('isPublic', context.getClass()) === true;
+      }
+    }
+    @Public()
+    @Controller('metrics')
+    class PublicMetricsController extends MetricsController {}
+
+    const { fetch } = await start({
+      providers: [{ provide: APP_GUARD, useClass: ApplicationGuard }],
+      controllers: [PublicMetricsController],
+      options: { path: false },
+    });
+    expect([(await fetch('/metrics')).status, (await fetch('/orders')).status]).toEqual([200, 403]);
   });
 
   it('serves what else is in the registry', async () => {

@@ -1,9 +1,9 @@
 import { Injectable, Module, type ModuleMetadata, type Type } from '@nestjs/common';
-import { LazyModuleLoader } from '@nestjs/core';
+import { DiscoveryService, LazyModuleLoader } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type PrometheusMigrationsModuleOptions, PrometheusMigrationsModule } from '../../lib';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { closeDataSources, openDataSource } from '../support/data-sources';
@@ -136,6 +136,18 @@ describe('discovery', () => {
       { dataSources: { default: own }, exclude: ['cache'] },
     );
     expect(await connections()).toEqual({ default: 3, 'default#2': 1 });
+  });
+
+  it('goes on with those it knows where the providers cannot be searched', async () => {
+    const { app, connections, logger } = await start([sqliteModule(defineMigrations(1))]);
+    vi.spyOn(app.get(DiscoveryService), 'getProviders').mockImplementation(() => {
+      throw new RangeError('somebody else');
+    });
+    expect(await connections()).toEqual({ default: 1 });
+    await connections();
+    expect(logger.lines.slice(1)).toEqual([
+      expect.stringMatching(/^warn .*could not be searched.*RangeError/),
+    ]);
   });
 
   it('survives providers whose properties throw', async () => {

@@ -2,7 +2,8 @@ import { Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { Gauge, register, Registry } from 'prom-client';
-import { afterEach, describe, expect, it } from 'vitest';
+import { DataSource } from 'typeorm';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   METRIC_NAMES,
   MigrationsExporter,
@@ -99,6 +100,8 @@ describe('forRoot', () => {
     await expect(
       startApplication({ imports: [PrometheusMigrationsModule.forRoot({ registry, defaultMetrics: true })] }),
     ).rejects.toThrow('Leave the option defaultMetrics out.');
+    // Whoever corrects that finds the registry free.
+    await startApplication({ imports: [typeorm(), PrometheusMigrationsModule.forRoot({ registry })] });
   });
 
   it("collects default metrics with prom-client's configuration", async () => {
@@ -115,6 +118,36 @@ describe('forRoot', () => {
     await second.init();
     await second.close();
     await first.close();
+  });
+});
+
+describe('the environment', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('is read when forRoot runs, or when the options of forRootAsync are resolved', async () => {
+    vi.stubEnv('PROMETHEUS_METRIC_NAMESPACE', 'shop');
+    const atOnce = PrometheusMigrationsModule.forRoot({ registry: new Registry(), path: '/at-once' });
+    const later = PrometheusMigrationsModule.forRootAsync({
+      useFactory: () => ({ registry: new Registry(), path: '/later' }),
+    });
+    vi.stubEnv('PROMETHEUS_METRIC_NAMESPACE', 'moved');
+    const { get } = await startApplication({ imports: [typeorm(), atOnce, later] });
+    expect(await get('/at-once')).toContain('shop_typeorm_migrations_applied_total{connection="default"} 42');
+    expect(await get('/later')).toContain('moved_typeorm_migrations_applied_total{connection="default"} 42');
+  });
+});
+
+describe('the injected MigrationsExporter', () => {
+  it('exports and forgets the connections of the container', async () => {
+    const { app, get } = await startApplication({
+      imports: [typeorm(), PrometheusMigrationsModule.forRoot({ maxAge: 0 })],
+    });
+    const exporter = app.get(MigrationsExporter);
+    exporter.forgetDatabase('default');
+    expect([...samples(await get())]).toEqual([]);
+    await exporter.exportMigrationsForDatabase('default', app.get(DataSource));
+    expect(readingsOf(await get(), 'default')).toMatchObject({ applied_total: 42 });
+    expect(await exporter.exportMigrations()).toMatchObject([{ connection: 'default', status: 'read' }]);
   });
 });
 
@@ -200,6 +233,17 @@ describe('exportMigrations', () => {
   it.each([[true], [() => true], [async () => true]])('%s: exported', async (value) => {
     const { get } = await start(value);
     expect(readingsOf(await get(), 'default')).toMatchObject({ applied_total: 42 });
+  });
+
+  it('a function that does not answer in time is a warning, and counts as false', async () => {
+    const { get, logger } = await startApplication({
+      imports: [
+        typeorm(),
+        PrometheusMigrationsModule.forRoot({ exportMigrations: () => new Promise(() => {}), timeout: 50 }),
+      ],
+    });
+    expect(await get()).not.toContain('migrations');
+    expect(logger.lines).toEqual([expect.stringMatching(/^warn .*function failed \(TimeoutError\)/)]);
   });
 
   it('a function that fails is a warning, and counts as false', async () => {

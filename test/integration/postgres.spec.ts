@@ -128,6 +128,39 @@ describe('PostgreSQL', () => {
     await database.run(`DROP OWNED BY ${user} CASCADE`, `DROP ROLE ${user}`);
   });
 
+  it.each([
+    ['"Tenant"', 'Tenant'],
+    ['TENANT, public', 'tenant'],
+    ['"a,b"', 'a,b'],
+    [`"it's" , public`, "it's"],
+    ['nowhere, "$user", tenant', 'tenant'],
+  ])('finds it along the search_path %s', async (searchPath, schema) => {
+    const quoted = `"${schema.replaceAll('"', '""')}"`;
+    await database.run(`DROP SCHEMA IF EXISTS ${quoted} CASCADE`, `CREATE SCHEMA ${quoted}`);
+    await migrate(2, { schema });
+    await database.run(
+      `GRANT SELECT ON ${quoted}.migrations TO ${role}`,
+      `ALTER ROLE ${role} SET search_path = ${searchPath}`,
+    );
+    const { dataSource } = await asReader();
+    const counts = countsOf(dataSource);
+    expect(await counts()).toBe('denied');
+    await database.run(`GRANT USAGE ON SCHEMA ${quoted} TO ${role}`);
+    expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+    await database.run(`ALTER ROLE ${role} RESET search_path`, `DROP SCHEMA ${quoted} CASCADE`);
+  });
+
+  it('sends one statement at a reading of a table that is empty', async () => {
+    await migrate(1);
+    await database.run('DELETE FROM migrations');
+    const { dataSource, log } = await open();
+    const counts = countsOf(dataSource);
+    await counts();
+    log.take();
+    expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+    expect(log.take()).toHaveLength(1);
+  });
+
   it('counts a row that stands there twice once', async () => {
     await migrate(2);
     await database.run(`INSERT INTO migrations (timestamp, name) SELECT timestamp, name FROM migrations`);
@@ -197,12 +230,16 @@ describe('PostgreSQL', () => {
       await database.run(
         `GRANT SELECT ON migrations TO ${role}`,
         'ALTER TABLE migrations ENABLE ROW LEVEL SECURITY',
+        'CREATE POLICY others ON migrations FOR SELECT TO pg_monitor USING (true)',
+        'CREATE POLICY narrower ON migrations AS RESTRICTIVE FOR SELECT USING (true)',
       );
       const { dataSource } = await asReader();
       const counts = countsOf(dataSource);
       expect(await counts()).toBe('denied');
-      await database.run(`CREATE POLICY all_rows ON migrations FOR SELECT USING (true)`);
+      await database.run(`CREATE POLICY all_rows ON migrations FOR SELECT TO ${role} USING (true)`);
       expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+      await database.run('DROP POLICY all_rows ON migrations');
+      expect(await counts()).toBe('denied');
     });
   });
 });

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Registry, register } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
@@ -84,7 +85,7 @@ describe('resolveModuleOptions', () => {
     [{ defaultMetrics: 'yes' }, 'defaultMetrics is "yes". Set it to true, false'],
     [{ exclude: 'default' }, `exclude is "default". Pass an array of aliases, as in ['default']`],
     [{ dataSources: [] }, 'dataSources is an array. Pass an object'],
-    [{ endpoint: '/x' }, 'the unknown option "endpoint" is "/x". Known are: namespace, prefix'],
+    [{ endpoint: '/x' }, 'endpoint is not an option. Known are: namespace, prefix'],
     [{ port: 99_999 }, 'port is 99999. Set it to a whole number from 0 (any free port) to 65535.'],
     [{ port: '9100' }, 'port is "9100". Set it to'],
     [{ port: -1 }, 'port is -1.'],
@@ -102,6 +103,9 @@ describe('resolveModuleOptions', () => {
   it('names the variable that is at fault', () => {
     expect(() => resolve({}, { PROMETHEUS_EXPORT_MIGRATIONS: 'maybe' })).toThrow(
       'PROMETHEUS_EXPORT_MIGRATIONS is "maybe". Set it to true or false.',
+    );
+    expect(() => resolve({}, { PROMETHEUS_EXPORT_MIGRATIONS: 'constructor' })).toThrow(
+      'Set it to true or false',
     );
     expect(() => resolve({}, { PROMETHEUS_METRIC_NAMESPACE: 'a-b' })).toThrow(
       'PROMETHEUS_METRIC_NAMESPACE is "a-b".',
@@ -138,12 +142,29 @@ describe('resolveModuleOptions', () => {
 
   it('refuses what is no DataSource', () => {
     expect(() => resolve({ dataSources: { reports: { query() {} } } })).toThrow(NotADataSourceError);
-    expect(() => resolve({ dataSources: { reports: 'postgres://' } })).toThrow(
-      /"reports" is "postgres:\/\/", which is no TypeORM DataSource\. Pass the instance/,
+    expect(() => resolve({ dataSources: { reports: 'postgres://user:secret@host/db' } })).toThrow(
+      /"reports" is a string, which is no TypeORM DataSource\. Pass the instance/,
     );
     expect(() =>
       resolve({ dataSources: { '': new DataSource({ type: 'better-sqlite3', database: ':memory:' }) } }),
     ).toThrow('the alias of a DataSource is "". Give it a name.');
+  });
+
+  it.each([
+    { url: 'postgres://user:secret@host/db' },
+    { dataSource: { password: 'secret' } },
+    { dataSources: { default: 'postgres://user:secret@host/db' } },
+    { registry: { options: { password: 'secret' } } },
+  ])('shows no password of a misplaced value: %#', (options) => {
+    let thrown: unknown;
+    try {
+      resolve(options);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(Error);
+    expect(inspect(thrown, { depth: 9 })).not.toContain('secret@');
+    expect(inspect(thrown, { depth: 9 })).not.toContain("'secret'");
   });
 
   it('takes a prefix that begins with a digit behind a namespace', () => {
@@ -159,7 +180,7 @@ describe('resolveExporterOptions', () => {
       namespace: 'shop',
     });
     expect(() => resolveExporterOptions({ path: '/metrics' } as object, {})).toThrow(
-      'the unknown option "path" is "/metrics". Known are',
+      'path is not an option. Known are',
     );
   });
 });

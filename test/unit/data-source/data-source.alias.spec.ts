@@ -8,6 +8,9 @@ import {
 
 class ReportingDatabase {}
 class AuditDataSource {}
+class Misnamed {
+  static readonly name = 5 as never;
+}
 
 describe('aliasOfToken', () => {
   it.each([
@@ -21,6 +24,7 @@ describe('aliasOfToken', () => {
     [Symbol(), undefined],
     [ReportingDatabase, 'ReportingDatabase'],
     [AuditDataSource, 'Audit'],
+    [Misnamed, undefined],
     [class {}, undefined],
   ])('%s: %s', (token, alias) => {
     expect(aliasOfToken(token)).toBe(alias);
@@ -46,7 +50,7 @@ describe('nameDataSources', () => {
     const { named, clashes } = nameDataSources(
       candidates.map(([alias, dataSource]) => ({ alias, dataSource })),
     );
-    return { named: named.map(({ alias, dataSource }) => [alias, dataSource]), clashes };
+    return { named: [...named], clashes };
   };
 
   it('numbers those that come later', () => {
@@ -60,11 +64,11 @@ describe('nameDataSources', () => {
     });
   });
 
-  it('names an instance once, by its first alias', () => {
-    expect(aliases(['main', a], ['default', a], ['default', b])).toEqual({
+  it('names an instance that asks for two aliases twice, and one that asks again once', () => {
+    expect(aliases(['main', a], ['default', a], ['main', a])).toEqual({
       named: [
         ['main', a],
-        ['default', b],
+        ['default', a],
       ],
       clashes: [],
     });

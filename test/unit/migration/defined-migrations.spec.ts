@@ -8,18 +8,27 @@ function defined(...classes: ReturnType<typeof defineMigrations>) {
 }
 
 describe('definedMigrations', () => {
-  it('names migrations by their classes', () => {
-    expect(defined(...defineMigrations(2))).toEqual([
-      { name: 'Step1700000000000', timestamp: 1_700_000_000_000 },
-      { name: 'Step1700000000001', timestamp: 1_700_000_000_001 },
-    ]);
+  it('names migrations by their classes, in the order of their timestamps', () => {
+    expect(defined(...defineMigrations(2).reverse())).toEqual({
+      names: ['Step1700000000000', 'Step1700000000001'],
+      timestamps: [1_700_000_000_000, 1_700_000_000_001],
+    });
   });
 
   it('prefers the name that a migration gives itself, as TypeORM does', () => {
     const migration = new (defineMigration('Minified'))();
-    expect(
-      definedMigrations({ migrations: [Object.assign(migration, { name: 'Real1700000000007' })] }),
-    ).toEqual([{ name: 'Real1700000000007', timestamp: 1_700_000_000_007 }]);
+    const named = Object.assign(migration, { name: 'Real1700000000007' });
+    expect(definedMigrations({ migrations: [named] }).names).toEqual(['Real1700000000007']);
+  });
+
+  it('looks at them again where there are others, and only then', () => {
+    const dataSource = { migrations: defineMigrations(2).map((migration) => new migration()) };
+    const first = definedMigrations(dataSource);
+    expect(definedMigrations(dataSource)).toBe(first);
+    dataSource.migrations.pop();
+    expect(definedMigrations(dataSource).names).toHaveLength(1);
+    dataSource.migrations = defineMigrations(3).map((migration) => new migration());
+    expect(definedMigrations(dataSource).names).toHaveLength(3);
   });
 
   it('refuses a name without a timestamp, naming it and the fix', () => {

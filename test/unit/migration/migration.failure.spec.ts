@@ -27,6 +27,15 @@ describe('failureReason', () => {
     ['mysql', thrown({ code: 'ER_ACCESS_DENIED_ERROR' }), 'denied'],
     ['mysql', thrown({ code: 'PROTOCOL_CONNECTION_LOST' }), 'unreachable'],
     ['mysql', thrown({ code: 'ER_LOCK_WAIT_TIMEOUT' }), 'timeout'],
+    ['mysql', thrown({ code: 'PROTOCOL_SEQUENCE_TIMEOUT' }), 'timeout'],
+    ['mariadb', thrown({ errno: 1969 }), 'timeout'],
+    ['mysql', thrown({}, 'No connections available.'), 'timeout'],
+    ['mysql', thrown({ code: 'ER_USER_LIMIT_REACHED' }), 'unreachable'],
+    ['mysql', thrown({ code: 'ER_HOST_IS_BLOCKED' }), 'denied'],
+    ['postgres', thrown({}, 'Query read timeout'), 'timeout'],
+    ['postgres', thrown({}, 'Client was closed and is not queryable'), 'unreachable'],
+    ['postgres', thrown({ code: 'ENOENT' }), 'unreachable'],
+    ['mongodb', thrown({ name: 'MongoWaitQueueTimeoutError' }), 'timeout'],
     ['mysql', thrown({}, "Can't add new command when connection is in closed state"), 'unreachable'],
     ['better-sqlite3', thrown({ code: 'SQLITE_BUSY' }), 'timeout'],
     ['better-sqlite3', thrown({ code: 'SQLITE_CANTOPEN' }), 'unreachable'],
@@ -86,6 +95,8 @@ describe('isMissingTable', () => {
     ],
     ['mssql', thrown({ number: 229 })],
     ['postgres', thrown({ code: 208 })],
+    // Lost in the engine is not missing: the rows are unknown.
+    ['mariadb', thrown({ errno: 1932 }, "Table 'shop.migrations' doesn't exist in engine")],
     ['postgres', thrown({ code: 'ECONNREFUSED' })],
   ] as const)('not %s %o', (type, error) => {
     expect(isMissingTable(error, type)).toBe(false);
@@ -96,6 +107,7 @@ describe('failureDetail', () => {
   it("tells a driver's code, never its words", () => {
     expect(failureDetail(thrown({ code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED');
     expect(failureDetail(thrown({ number: 229 }))).toBe('229');
+    expect(failureDetail(thrown({ errno: 1932 }))).toBe('1932');
     expect(failureDetail(thrown({}))).toBeUndefined();
     expect(failureDetail(thrown({ code: 'at secret.example.com' }))).toBeUndefined();
   });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { singleFlightReader } from '../../../lib/migration/migration.reader';
-import { joinMigrations, type MigrationState } from '../../../lib/migration/migration.state';
+import { joinMigrations, type MigrationState, orderMigrations } from '../../../lib/migration/migration.state';
 
 const TIMEOUT = 1000;
 
@@ -15,7 +15,11 @@ class Database {
     return new Promise<MigrationState>((resolve, reject) => this.pending.push({ resolve, reject }));
   };
   async answers(...names: string[]): Promise<void> {
-    this.pending.shift()?.resolve(joinMigrations([], names));
+    this.pending.shift()?.resolve(joinMigrations(orderMigrations([]), new Set(names)));
+    await vi.advanceTimersByTimeAsync(0);
+  }
+  async answersLast(): Promise<void> {
+    this.pending.pop()?.resolve(joinMigrations(orderMigrations([]), new Set()));
     await vi.advanceTimersByTimeAsync(0);
   }
   async fails(error: unknown): Promise<void> {
@@ -32,7 +36,8 @@ beforeEach(() => {
   vi.useFakeTimers();
   database = new Database();
 });
-afterEach(() => {
+afterEach(async () => {
+  await vi.advanceTimersByTimeAsync(TIMEOUT);
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
@@ -124,9 +129,32 @@ describe('singleFlightReader', () => {
     await expect(fresh).resolves.toMatchObject({ status: 'read', state: { applied: ['New1700000000001'] } });
   });
 
+  it('gives up a second lost connection as well, once it was read in between', async () => {
+    const one = reader();
+    for (let failover = 1; failover <= 3; failover += 1) {
+      void one.read(0);
+      await vi.advanceTimersByTimeAsync(10 * TIMEOUT);
+      const fresh = one.read(0);
+      // What was lost stands first in the queue, and is never answered.
+      await database.answersLast();
+      await expect(fresh).resolves.toMatchObject({ status: 'read' });
+      expect(database.asked).toBe(2 * failover);
+    }
+  });
+
+  it('counts the reading under way as timed out when the waiting is given up', async () => {
+    const one = reader();
+    const reading = one.read(0);
+    await vi.advanceTimersByTimeAsync(TIMEOUT / 2);
+    const givenUp = one.giveUp();
+    expect(givenUp).toMatchObject({ status: 'failed', reason: 'timeout', durationSeconds: 0.5 });
+    expect(await reading).toBe(givenUp);
+    await database.answers('Late1700000000000');
+    expect(await one.read(TIMEOUT)).toBe(givenUp);
+  });
+
   it('takes an answer that a busy event loop lets overtake the time-out for a failure', async () => {
     const reading = reader().read(0);
-    vi.setSystemTime(Date.now());
     const now = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + TIMEOUT + 1);
     await database.answers('A1700000000000');
     now.mockRestore();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MigrationReader, ReadingOutcome } from '../../../lib/migration/migration.reader';
 import { readAll } from '../../../lib/migration/migration.readings';
-import { joinMigrations } from '../../../lib/migration/migration.state';
+import { joinMigrations, orderMigrations } from '../../../lib/migration/migration.state';
 
 const TIMEOUT = 1000;
 let reading = 0;
@@ -15,11 +15,12 @@ function connection(answersAfter: number): MigrationReader {
       const took = Math.min(answersAfter, TIMEOUT);
       await new Promise((resolve) => setTimeout(resolve, took));
       reading -= 1;
-      const answer = { at: Date.now(), durationSeconds: took / 1000 };
+      const answer = { startedAt: 0, at: Date.now(), durationSeconds: took / 1000 };
       return answersAfter < TIMEOUT
-        ? { status: 'read', state: joinMigrations([], []), ...answer }
+        ? { status: 'read', state: joinMigrations(orderMigrations([]), new Set()), ...answer }
         : { status: 'failed', reason: 'timeout', ...answer };
     },
+    giveUp: () => ({ status: 'failed', reason: 'timeout', startedAt: 0, at: Date.now(), durationSeconds: 1 }),
   };
 }
 
@@ -55,6 +56,11 @@ describe('readAll', () => {
   it('one that hangs delays none of the rest', async () => {
     const all = [connection(Infinity), ...Array.from({ length: 9 }, () => connection(10))];
     expect(await readFor(TIMEOUT, all, 2)).toEqual(['failed', ...Array<string>(9).fill('read')]);
+  });
+
+  it('leaves the last of many rounds of slow ones enough time for their answer', async () => {
+    const slow = Array.from({ length: 52 }, () => connection(TIMEOUT / 8));
+    expect(await readFor(TIMEOUT, slow, 4)).toEqual(Array(52).fill('read'));
   });
 
   it('answers within the time-out, and reads those that can be read, with more hanging than places', async () => {

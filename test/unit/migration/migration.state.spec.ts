@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { joinMigrations, migrationTimestamp } from '../../../lib/migration/migration.state';
+import { joinMigrations, migrationTimestamp, orderMigrations } from '../../../lib/migration/migration.state';
 
 const BASE = 1_700_000_000_000;
 const name = fc
@@ -8,11 +8,8 @@ const name = fc
   .map(([verb, offset]) => `${verb}${BASE + offset}`);
 const names = fc.array(name, { maxLength: 40 });
 
-function define(list: readonly string[]) {
-  return list.map((each) => ({ name: each, timestamp: migrationTimestamp(each) }));
-}
 function join(defined: readonly string[], recorded: readonly string[]) {
-  return joinMigrations(define(defined), recorded);
+  return joinMigrations(orderMigrations(defined), new Set(recorded));
 }
 function shuffledWithDuplicates(list: readonly string[]) {
   return fc

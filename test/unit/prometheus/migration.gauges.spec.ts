@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { joinMigrations, type MigrationReading } from '../../../lib/migration/migration.state';
+import {
+  joinMigrations,
+  type MigrationReading,
+  orderMigrations,
+} from '../../../lib/migration/migration.state';
 import { METRIC_NAMES, metricNames } from '../../../lib/prometheus/metric.names';
 import { fingerprint, MIGRATION_GAUGES } from '../../../lib/prometheus/migration.gauges';
 
@@ -11,12 +15,8 @@ function values(reading: MigrationReading, lastSuccess?: number) {
 describe('MIGRATION_GAUGES', () => {
   it('counts what was read', () => {
     const state = joinMigrations(
-      [
-        { name: 'A1700000000001', timestamp: 1_700_000_000_001 },
-        { name: 'A1700000000003', timestamp: 1_700_000_000_003 },
-        { name: 'A1700000000004', timestamp: 1_700_000_000_004 },
-      ],
-      ['A1700000000003', 'X1700000000002'],
+      orderMigrations(['A1700000000001', 'A1700000000003', 'A1700000000004']),
+      new Set(['A1700000000003', 'X1700000000002']),
     );
     expect(values({ connection: 'default', status: 'read', state, durationSeconds: 0.5 }, 12)).toEqual({
       applied: 2,

@@ -1,16 +1,16 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ReadingOutcome } from '../../../lib/migration/migration.reader';
-import { joinMigrations } from '../../../lib/migration/migration.state';
+import { joinMigrations, orderMigrations } from '../../../lib/migration/migration.state';
 import { logReading } from '../../../lib/prometheus/reading.log';
 import { RecordingLogger } from '../../support/logs';
 
-const took = { at: 0, durationSeconds: 0 };
+const took = { startedAt: 0, at: 0, durationSeconds: 0 };
 const read = (defined: number[], recorded: number[]): ReadingOutcome => ({
   status: 'read',
   state: joinMigrations(
-    defined.map((timestamp) => ({ name: `A${timestamp}`, timestamp })),
-    recorded.map((timestamp) => `A${timestamp}`),
+    orderMigrations(defined.map((timestamp) => `A${timestamp}`)),
+    new Set(recorded.map((timestamp) => `A${timestamp}`)),
   ),
   ...took,
 });
