@@ -6,7 +6,7 @@ export default defineConfig({
     alias: { 'nestjs-prometheus-migrations': new URL('./lib/index.ts', import.meta.url).pathname },
   },
   test: {
-    include: ['test/{unit,integration,e2e}/**/*.spec.ts'],
+    include: ['test/{unit,integration,e2e,faults}/**/*.spec.ts'],
     globalSetup: 'test/support/databases.setup.ts',
     setupFiles: 'test/support/reflect.setup.ts',
     testTimeout: 20_000,

@@ -23,7 +23,9 @@ export class MetricsController {
     const { httpAdapter } = this.host;
     const body = await registry.metrics();
     httpAdapter.setHeader(response, 'Content-Type', registry.contentType);
-    httpAdapter.reply(response, body, 200);
+    // Express would hash the body for an ETag that no scraper asks for, and rewrite the content type.
+    if (httpAdapter.getType() === 'express') httpAdapter.end(response, body);
+    else httpAdapter.reply(response, body, 200);
   }
 }
 

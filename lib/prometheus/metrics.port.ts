@@ -30,6 +30,7 @@ export async function servePort(
   const server = await startMetricsServer({
     registry,
     address,
+    exclusive: portRange !== undefined,
     ports: Array.from({ length: last - first + 1 }, (_, index) => first + index),
     path: path === false ? DEFAULT_PATH : path,
     onError: (error) => logger.error(`A scrape of the metrics' own port failed (${nameOfError(error)}).`),

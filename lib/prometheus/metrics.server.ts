@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIPv6 } from 'node:net';
+import { type AddressInfo, isIPv6, type ListenOptions } from 'node:net';
 import type { MetricsRegistry } from '../prometheus-migrations.options';
 
 /** A server of its own for the metrics, beside the application's. */
@@ -27,9 +27,11 @@ export async function startMetricsServer(options: {
   onError: (error: unknown) => void;
   address: string;
   ports: Iterable<number>;
+  /** In a worker of Node's cluster: a port of its own, not one that all workers share. */
+  exclusive: boolean;
   path: string;
 }): Promise<MetricsServer | undefined> {
-  const { address, ports, path } = options;
+  const { address, ports, exclusive, path } = options;
   const server = createServer(
     { headersTimeout: REQUEST_TIMEOUT, requestTimeout: REQUEST_TIMEOUT, connectionsCheckingInterval: 1000 },
     (request, response) => void answer(request, response),
@@ -61,7 +63,7 @@ export async function startMetricsServer(options: {
   }
 
   for (const port of ports) {
-    if (await listens(server, port, address)) {
+    if (await listens(server, { host: address, port, exclusive })) {
       // As EMFILE at a new connection: nothing that should end the process.
       server.on('error', options.onError);
       const { port: bound } = server.address() as AddressInfo;
@@ -85,11 +87,11 @@ function refuse(response: ServerResponse, status: number, message: string): void
 function send(response: ServerResponse, status: number, contentType: string, body: string): void {
   response.statusCode = status;
   response.setHeader('Content-Type', contentType);
-  response.setHeader('Content-Length', Buffer.byteLength(body));
-  response.end(response.req.method === 'HEAD' ? undefined : body);
+  if (response.req.method === 'HEAD') response.setHeader('Content-Length', Buffer.byteLength(body));
+  response.end(body);
 }
 
-function listens(server: Server, port: number, host: string): Promise<boolean> {
+function listens(server: Server, where: ListenOptions): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException) => {
       server.off('listening', onListening);
@@ -100,7 +102,7 @@ function listens(server: Server, port: number, host: string): Promise<boolean> {
       server.off('error', onError);
       resolve(true);
     };
-    server.once('error', onError).once('listening', onListening).listen({ port, host });
+    server.once('error', onError).once('listening', onListening).listen(where);
   });
 }
 

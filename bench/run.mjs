@@ -1,0 +1,16 @@
+// npm run bench: every figure is a ratio to a floor of the same run. Some minutes.
+import { cpus } from 'node:os';
+import { benchHttp } from './http.mjs';
+import { benchReadings } from './readings.mjs';
+import { benchStartup } from './startup.mjs';
+
+console.log(
+  `${new Date().toISOString().slice(0, 10)}, Node.js ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model}`,
+);
+console.log('\n## Readings');
+await benchReadings();
+console.log('\n## Scrapes\n');
+await benchHttp();
+console.log('\n## Start-up\n');
+await benchStartup();
+process.exit();

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+interface Entry {
+  readonly name: string;
+  readonly consumer: string;
+  readonly format: 'commonjs' | 'module';
+  readonly node: string;
+  readonly nest: string;
+  readonly typeorm: string;
+  readonly platform: 'express' | 'fastify';
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+const read = (path: string) => readFileSync(join(__dirname, '../..', path), 'utf8');
+const matrix = JSON.parse(read('test/consumers/matrix.json')) as readonly Entry[];
+
+const HEADING = ['Node.js', 'Nest', 'TypeORM', 'platform', 'module format', 'also'];
+const PLATFORMS = { express: 'Express', fastify: 'Fastify' };
+const FORMATS = { commonjs: 'CommonJS', module: 'ES module' };
+
+/** `0.3.20` is meant exactly; `0.3` is the latest of its line. */
+const version = (range: string) => (/^\d+\.\d+\.\d+$/.test(range) ? range : `${range}.x`);
+
+function row({ node, nest, typeorm, platform, format, consumer, dependencies = {} }: Entry): string[] {
+  const also = Object.entries(dependencies).map(([name, range]) => `\`${name}\` ${version(range)}`);
+  if (consumer === 'jest') also.unshift('Jest');
+  return [...[node, nest, typeorm].map(version), PLATFORMS[platform], FORMATS[format], also.join(', ')];
+}
+
+/** The cells of README's table behind the marker, row by row. */
+function documented(): string[][] {
+  const lines = (read('README.md').split('<!-- versions -->')[1] ?? '').trim().split('\n');
+  const end = lines.findIndex((line) => !line.startsWith('|'));
+  const [heading, , ...rows] = lines.slice(0, end === -1 ? undefined : end).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+  return [heading ?? [], ...rows];
+}
+
+describe('the matrix of versions', () => {
+  it('is the table of README', () => {
+    expect(documented()).toEqual([HEADING, ...matrix.map(row)]);
+  });
+
+  it('names each entry once', () => {
+    expect(new Set(matrix.map(({ name }) => name)).size).toBe(matrix.length);
+  });
+});
