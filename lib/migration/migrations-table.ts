@@ -9,7 +9,7 @@ export interface MigrationsTable {
    * else one whose `readable` says whether `select` is allowed. Left out for servers where only
    * `select` itself can tell a missing table from a denied one.
    */
-  readonly probe?: string;
+  readonly probe?: () => string;
   /** Whether the server answers alike for a missing table and for one that may not be read. */
   readonly missingMayBeDenied: boolean;
 }
@@ -44,9 +44,9 @@ export function migrationsTable(dataSource: DataSource): MigrationsTable {
 
   return {
     select: `SELECT ${driver.escape('name')} FROM ${quoted}`,
-    ...(POSTGRES.has(options.type) && { probe: postgresProbe(table, parent) }),
+    ...(POSTGRES.has(options.type) && { probe: () => postgresProbe(table, parent) }),
     ...(SQLITE.has(options.type) && {
-      probe: sqliteProbe(table, parent === undefined ? '' : `${driver.escape(parent)}.`),
+      probe: () => sqliteProbe(table, parent === undefined ? '' : `${driver.escape(parent)}.`),
     }),
     // ORA-00942 stands for both; only in the user's own schema it can't be a missing privilege.
     missingMayBeDenied:

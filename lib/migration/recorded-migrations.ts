@@ -25,7 +25,7 @@ function rows(dataSource: DataSource, type: string): RecordedMigrations {
     const before = last;
     last = 'unseen';
     if (before === 'unseen' && probe !== undefined) {
-      const [found] = await dataSource.query<{ readable: unknown }[]>(probe);
+      const [found] = await dataSource.query<{ readable: unknown }[]>(probe());
       if (found === undefined) return [];
       if (!found.readable) throw new MigrationFailure('denied');
     }

@@ -39,7 +39,7 @@ export class ConnectionSnapshots {
   }
 
   /** Drops the connections, and all of their series, that are not among these. */
-  retain(aliases: ReadonlySet<string>): void {
+  retain(aliases: { has(alias: string): boolean }): void {
     for (const alias of this.connections.keys()) {
       if (aliases.has(alias)) continue;
       this.connections.delete(alias);

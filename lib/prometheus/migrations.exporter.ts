@@ -36,6 +36,8 @@ export class MigrationsExporter {
   /** Set by the first export of all: until then only what was exported by hand is read. */
   private exportsAll = false;
   private found: readonly DataSourceCandidate[] = [];
+  /** What is exported as things stand, by alias. */
+  private exported: ReadonlyMap<string, DataSource> = new Map();
   private claimed = false;
   private closed = false;
   /** There while the metrics are in the registry. */
@@ -90,8 +92,9 @@ export class MigrationsExporter {
     this.register();
     this.byHand.set(alias, dataSource);
     this.forgotten.delete(alias);
+    this.select();
     const outcome = await this.readerOf(dataSource).read('now');
-    if (this.exported().get(alias) === dataSource) this.snapshots?.keep({ alias, dataSource }, outcome);
+    if (this.exported.get(alias) === dataSource) this.snapshots?.keep({ alias, dataSource }, outcome);
     return readingOf(alias, outcome);
   }
 
@@ -102,7 +105,8 @@ export class MigrationsExporter {
   forgetDatabase(alias: string): void {
     this.byHand.delete(alias);
     this.forgotten.add(alias);
-    this.snapshots?.retain(new Set(this.exported().keys()));
+    this.select();
+    this.snapshots?.retain(this.exported);
   }
 
   /**
@@ -166,21 +170,21 @@ export class MigrationsExporter {
   private async readEvery(maxAge: number | 'now'): Promise<readonly MigrationReading[]> {
     this.register();
     if (this.exportsAll) this.find();
-    const asked = [...this.exported()];
+    this.select();
+    const asked = [...this.exported];
     const outcomes = await readAll(
       asked.map(([, dataSource]) => this.readerOf(dataSource)),
       { maxAge, concurrency: this.options.concurrency, timeout: this.options.timeout },
     );
-    // Meanwhile one may have been forgotten, or its alias given to another by hand.
-    const exported = this.exported();
     const readings: MigrationReading[] = [];
     for (const [index, [alias, dataSource]] of asked.entries()) {
       const outcome = outcomes[index] as ReadingOutcome;
-      if (exported.get(alias) !== dataSource) continue;
+      // Meanwhile it may have been forgotten, or its alias given to another by hand.
+      if (this.exported.get(alias) !== dataSource) continue;
       this.snapshots?.keep({ alias, dataSource }, outcome);
       readings.push(readingOf(alias, outcome));
     }
-    this.snapshots?.retain(new Set(exported.keys()));
+    this.snapshots?.retain(this.exported);
     return readings;
   }
 
@@ -197,7 +201,7 @@ export class MigrationsExporter {
   }
 
   /** Explicit aliases come first: whoever asks for the same one afterwards is numbered. */
-  private exported(): ReadonlyMap<string, DataSource> {
+  private select(): void {
     const { dataSources, exclude } = this.options;
     const explicit = [...this.byHand, ...(this.exportsAll ? Object.entries(dataSources) : [])];
     const { named, clashes } = nameDataSources([
@@ -210,7 +214,7 @@ export class MigrationsExporter {
           'Give each a name of its own, as in TypeOrmModule.forRoot({ name }).',
       );
     }
-    return new Map(
+    this.exported = new Map(
       [...named].filter(
         ([alias]) => !this.forgotten.has(alias) && (this.byHand.has(alias) || !exclude.includes(alias)),
       ),

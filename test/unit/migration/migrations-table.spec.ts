@@ -64,8 +64,8 @@ describe('migrationsTable', () => {
 
   it('quotes literals of the probe', async () => {
     const { probe } = await table('postgres', { schema: "o'hara", migrationsTableName: "it's" });
-    expect(probe).toContain("c.relname = 'it''s'");
-    expect(probe).toContain("n.nspname = 'o''hara'");
+    expect(probe?.()).toContain("c.relname = 'it''s'");
+    expect(probe?.()).toContain("n.nspname = 'o''hara'");
   });
 
   it('does not take a table that Oracle hides in a foreign schema for a missing one', async () => {
