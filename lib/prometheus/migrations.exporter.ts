@@ -75,7 +75,7 @@ export class MigrationsExporter {
    * @throws {@link RegistryInUseError} where another exporter lives on the registry
    */
   async exportMigrations(): Promise<readonly MigrationReading[]> {
-    this.exportsAll = true;
+    this.includeAll();
     return this.readEvery('now');
   }
 
@@ -115,7 +115,7 @@ export class MigrationsExporter {
    * @internal
    */
   async bootstrap(): Promise<void> {
-    this.exportsAll = true;
+    this.includeAll();
     const readings = await this.readEvery(this.options.maxAge);
     if (readings.length === 0) {
       logger.warn(
@@ -170,7 +170,6 @@ export class MigrationsExporter {
   private async readEvery(maxAge: number | 'now'): Promise<readonly MigrationReading[]> {
     this.register();
     if (this.exportsAll) this.find();
-    this.select();
     const asked = [...this.exported];
     const outcomes = await readAll(
       asked.map(([, dataSource]) => this.readerOf(dataSource)),
@@ -188,10 +187,19 @@ export class MigrationsExporter {
     return readings;
   }
 
+  private includeAll(): void {
+    if (this.exportsAll) return;
+    this.exportsAll = true;
+    this.select();
+  }
+
   /** A provider that cannot be looked at must not break a scrape: those found before are still read. */
   private find(): void {
     try {
-      this.found = this.explore();
+      const found = this.explore();
+      if (areSame(found, this.found)) return;
+      this.found = found;
+      this.select();
     } catch (error) {
       this.warnOnce(
         `The application's providers could not be searched for DataSources (${nameOfError(error)}): ` +
@@ -235,4 +243,11 @@ export class MigrationsExporter {
     }
     return reader;
   }
+}
+
+function areSame(a: readonly DataSourceCandidate[], b: readonly DataSourceCandidate[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ alias, dataSource }, index) => alias === b[index]?.alias && dataSource === b[index].dataSource)
+  );
 }
