@@ -5,6 +5,9 @@ import { migrationTimestamp, type OrderedMigrations, orderMigrations } from './m
 /** By the array that a DataSource keeps them in: `initialize()` makes a new one. */
 const known = new WeakMap<object, OrderedMigrations>();
 
+/** Migrations looked at before the event loop has its turn: some milliseconds' worth. */
+const AT_A_STRETCH = 1000;
+
 /**
  * The migrations that a DataSource's code defines, in the order of their timestamps.
  *
@@ -13,16 +16,17 @@ const known = new WeakMap<object, OrderedMigrations>();
  * @throws {@link InvalidMigrationsError} where TypeORM would refuse to run them: a name that does not
  * end with a timestamp, or two migrations of one name
  */
-export function definedMigrations({ migrations }: Pick<DataSource, 'migrations'>): OrderedMigrations {
-  let defined = known.get(migrations);
-  if (defined?.names.length !== migrations.length) {
-    defined = orderMigrations(validNames(migrations));
-    known.set(migrations, defined);
-  }
+export async function definedMigrations({
+  migrations,
+}: Pick<DataSource, 'migrations'>): Promise<OrderedMigrations> {
+  const before = known.get(migrations);
+  if (before?.names.length === migrations.length) return before;
+  const defined = orderMigrations(await validNames(migrations));
+  known.set(migrations, defined);
   return defined;
 }
 
-function validNames(migrations: DataSource['migrations']): Set<string> {
+async function validNames(migrations: DataSource['migrations']): Promise<Set<string>> {
   const names = new Set<string>();
   for (const migration of migrations) {
     const name = migration.name || migration.constructor.name;
@@ -39,6 +43,7 @@ function validNames(migrations: DataSource['migrations']): Set<string> {
       );
     }
     names.add(name);
+    if (names.size % AT_A_STRETCH === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return names;
 }

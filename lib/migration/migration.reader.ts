@@ -47,7 +47,7 @@ export function migrationReader(dataSource: DataSource, timeout: number): Migrat
     timeout,
     async read() {
       if (!dataSource.isInitialized) throw new MigrationFailure('uninitialized');
-      const defined = definedMigrations(dataSource);
+      const defined = await definedMigrations(dataSource);
       const recorded = await recordedNames();
       // To compare the names is several times cheaper than to join them, and mostly nothing has changed.
       if (last?.defined !== defined || !areEqual(last.recorded, recorded)) {
