@@ -20,7 +20,7 @@ interface DriverError {
 const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
   [/^(57014|55P03|ER_(LOCK_WAIT|QUERY|STATEMENT)_TIMEOUT|PROTOCOL_SEQUENCE_TIMEOUT)$/, 'timeout'],
   [/^(SQLITE_BUSY|ETIMEOUT|EREQTIMEOUT)/, 'timeout'],
-  [/^(08...|57P0.|3D000|53300)$/, 'unreachable'],
+  [/^(08...|57P0.|3D000|53300|55000)$/, 'unreachable'],
   [/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT|ESOCKET|ENOTOPEN|ENOENT|EACCES)/, 'unreachable'],
   [/^(PROTOCOL_|POOL_|ER_SERVER_SHUTDOWN|ER_BAD_DB|SQLITE_(CANTOPEN|IOERR))/, 'unreachable'],
   [/^ER_(CON_COUNT_ERROR|USER_LIMIT_REACHED|TOO_MANY_USER_CONNECTIONS)$/, 'unreachable'],

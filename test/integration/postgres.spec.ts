@@ -72,6 +72,25 @@ describe('PostgreSQL', () => {
     expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
   });
 
+  it('takes a database that accepts no connections for unreachable, until it does again', async () => {
+    const closed = await createPostgres();
+    const { dataSource } = await open({ url: closed.url });
+    const counts = countsOf(dataSource);
+    expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+
+    await database.run(
+      `ALTER DATABASE ${closed.name} ALLOW_CONNECTIONS false`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${closed.name}'`,
+    );
+    // The first may still meet the connection that was ended; 55000 is what a new one gets.
+    await counts();
+    expect(await counts()).toBe('unreachable');
+
+    await database.run(`ALTER DATABASE ${closed.name} ALLOW_CONNECTIONS true`);
+    expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+    await closed.drop();
+  });
+
   it('reads a table that is dropped and comes back', async () => {
     await migrate(3);
     const { dataSource } = await open();

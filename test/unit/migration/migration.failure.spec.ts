@@ -17,6 +17,7 @@ describe('failureReason', () => {
     ['postgres', thrown({ code: 'ECONNREFUSED' }), 'unreachable'],
     ['postgres', thrown({ code: '57P01' }), 'unreachable'],
     ['postgres', thrown({ code: '53300' }), 'unreachable'],
+    ['postgres', thrown({ code: '55000' }), 'unreachable'],
     ['postgres', thrown({}, 'Connection terminated unexpectedly'), 'unreachable'],
     ['postgres', thrown({ code: '42501' }), 'denied'],
     ['postgres', thrown({ code: '28P01' }), 'denied'],
