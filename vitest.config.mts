@@ -17,7 +17,10 @@ export default defineConfig({
     // Once for both projects.
     globalSetup: 'test/support/databases.setup.ts',
     projects: [
-      { ...vite, test: { ...test, name: 'tests', include: ['test/{unit,integration,e2e}/**/*.spec.ts'] } },
+      {
+        ...vite,
+        test: { ...test, name: 'tests', include: ['test/{unit,integration,e2e,monitoring}/**/*.spec.ts'] },
+      },
       {
         ...vite,
         test: {

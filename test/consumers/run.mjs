@@ -16,7 +16,11 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
-const PACKED = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/lib\/.+\.(js|js\.map|d\.ts))$/;
+const PACKED = [
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/\w+\.md)$/,
+  /^dist\/lib\/.+\.(js|js\.map|d\.ts)$/,
+  /^monitoring\/(generate\.mjs|\w+\/[\w.-]+\.(json|yml|yaml))$/,
+];
 const REQUIRED = [
   'package.json',
   'README.md',
@@ -24,6 +28,10 @@ const REQUIRED = [
   'CHANGELOG.md',
   'dist/lib/index.js',
   'dist/lib/index.d.ts',
+  'docs/runbooks.md',
+  'monitoring/generate.mjs',
+  'monitoring/grafana/migrations.json',
+  'monitoring/prometheus/migrations.rules.yml',
 ];
 /** Installations and test runs at the same time: each keeps about one core busy. */
 const AT_ONCE = 2;
@@ -66,7 +74,7 @@ async function pack(directory) {
   const paths = files.map(({ path }) => path).sort();
   console.log(`${filename}, ${paths.length} files, ${Math.ceil(size / 1024)} kB:`);
   for (const path of paths) console.log(`  ${path}`);
-  const surplus = paths.filter((path) => !PACKED.test(path));
+  const surplus = paths.filter((path) => !PACKED.some((pattern) => pattern.test(path)));
   if (surplus.length > 0) throw new Error(`Not to be published: ${surplus.join(', ')}`);
   const missing = REQUIRED.filter((path) => !paths.includes(path));
   if (missing.length > 0) throw new Error(`Missing in the tarball: ${missing.join(', ')}`);

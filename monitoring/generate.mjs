@@ -1,0 +1,89 @@
+// Prints the alert rules for a setting of your own, as a rules file or as a PrometheusRule for Kubernetes.
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+
+/** Where the runbooks are, unless --runbooks says otherwise: the rule files as they are shipped say this. */
+const RUNBOOKS = 'docs/runbooks.md';
+
+const USAGE = `Usage: node generate.mjs [options] > migrations.rules.yml
+
+  --rules NAME      migrations (default), or django-compat
+  --runbooks URL    address of the runbooks in the alerts' runbook_url (default ${RUNBOOKS})
+  --metrics NAME    what the metrics' names begin with: the module's [namespace_]prefix (default typeorm)
+  --by LABEL        one more label by which applications are told apart, as cluster; may be repeated
+  --format FORMAT   rules (default), or kubernetes: a PrometheusRule
+  --name NAME       metadata.name of the PrometheusRule (default nestjs-prometheus-migrations)
+  --label K=V       a label of the PrometheusRule by which your Prometheus selects it, as
+                    release=kube-prometheus-stack; may be repeated`;
+
+const FILES = {
+  migrations: { path: 'prometheus/migrations.rules.yml', metrics: 'typeorm' },
+  'django-compat': { path: 'prometheus/django-compat.rules.yml', metrics: 'django' },
+};
+const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+
+try {
+  console.log(generate(options()));
+} catch (error) {
+  console.error(`${error.message}\n\n${USAGE}`);
+  process.exitCode = 2;
+}
+
+function options() {
+  const text = { type: 'string' };
+  const { values } = parseArgs({
+    options: {
+      rules: { ...text, default: 'migrations' },
+      runbooks: { ...text, default: RUNBOOKS },
+      metrics: text,
+      by: { ...text, multiple: true, default: [] },
+      format: { ...text, default: 'rules' },
+      name: { ...text, default: 'nestjs-prometheus-migrations' },
+      label: { ...text, multiple: true, default: [] },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    process.exit();
+  }
+  const { rules, runbooks, metrics, by, format, label } = values;
+  check(rules in FILES, '--rules', rules, Object.keys(FILES).join(' or '));
+  check(['rules', 'kubernetes'].includes(format), '--format', format, 'rules or kubernetes');
+  check(/^[^\s"'#]+$/.test(runbooks), '--runbooks', runbooks, 'an address without spaces, quotes and #');
+  check(metrics === undefined || LABEL.test(metrics), '--metrics', metrics, 'letters, digits and _');
+  for (const each of by) check(LABEL.test(each), '--by', each, 'the name of a label');
+  for (const each of label) check(/^[^=\s:]+=[^=\s:]+$/.test(each), '--label', each, 'key=value');
+  return values;
+}
+
+function check(holds, option, value, wanted) {
+  if (!holds) throw new Error(`${option} ${value}: wanted ${wanted}.`);
+}
+
+function generate({ rules, runbooks, metrics, by, format, name, label }) {
+  const { path, metrics: original } = FILES[rules];
+  const groupedBy = [...by, 'namespace', 'job'];
+  const text = readFileSync(new URL(path, import.meta.url), 'utf8')
+    .replaceAll(`runbook_url: ${RUNBOOKS}#`, `runbook_url: ${runbooks}#`)
+    .replaceAll(`${original}_migrations_`, `${metrics ?? original}_migrations_`)
+    .replace(/\b(by|on) \(namespace, job\b/g, `$1 (${groupedBy.join(', ')}`)
+    .replaceAll('namespace_job_connection:', `${groupedBy.join('_')}_connection:`)
+    .trimEnd();
+  return format === 'kubernetes' ? prometheusRule(text, name, label) : text;
+}
+
+function prometheusRule(text, name, labels) {
+  const lines = [
+    '# Made by generate.mjs, of nestjs-prometheus-migrations: its --help tells how to make your own.',
+    'apiVersion: monitoring.coreos.com/v1',
+    'kind: PrometheusRule',
+    'metadata:',
+    `  name: ${name}`,
+    ...(labels.length > 0 ? ['  labels:'] : []),
+    ...labels.map((label) => `    ${label.replace('=', ': ')}`),
+    'spec:',
+  ];
+  const groups = text.slice(text.indexOf('groups:\n')).split('\n');
+  return [...lines, ...groups.map((line) => (line === '' ? '' : `  ${line}`))].join('\n');
+}

@@ -1,0 +1,261 @@
+import {
+  BigValueColorMode,
+  BigValueGraphMode,
+  BigValueTextMode,
+  LegendDisplayMode,
+  LegendPlacement,
+  LineInterpolation,
+  ReduceDataOptionsBuilder,
+  SortOrder,
+  TooltipDisplayMode,
+  VizLegendOptionsBuilder,
+  VizTooltipOptionsBuilder,
+} from '@grafana/grafana-foundation-sdk/common';
+import {
+  type Dashboard,
+  DashboardBuilder,
+  DashboardCursorSync,
+  DatasourceVariableBuilder,
+  MappingType,
+  QueryVariableBuilder,
+  RowBuilder,
+  type ValueMapping,
+  VariableRefresh,
+  VariableSort,
+} from '@grafana/grafana-foundation-sdk/dashboard';
+import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
+import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat';
+import { PanelBuilder as StateTimelineBuilder } from '@grafana/grafana-foundation-sdk/statetimeline';
+import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table';
+import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
+import { NoUnit, Seconds, Short } from '@grafana/grafana-foundation-sdk/units';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { QUERIES, STATE, VARIABLES } from './migrations.queries';
+
+const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
+const LEGEND = '{{namespace}} {{job}} {{connection}}';
+
+const UNREADABLE = { text: 'unreadable', color: 'red' };
+const STATE_MAPPINGS: ValueMapping[] = [
+  {
+    type: MappingType.ValueToText,
+    options: {
+      [STATE.upToDate]: { text: 'up to date', color: 'green' },
+      [STATE.unreadable]: UNREADABLE,
+      [STATE.ahead]: { text: 'ahead', color: 'purple' },
+    },
+  },
+  // No text: the number stays, with its unit.
+  { type: MappingType.RangeToText, options: { from: 1, to: null, result: { color: 'orange' } } },
+];
+const PENDING = 'suffix:pending';
+
+function query(refId: string, expression: string, legend = LEGEND): DataqueryBuilder {
+  return new DataqueryBuilder().refId(refId).datasource(DATASOURCE).expr(expression).legendFormat(legend);
+}
+
+/** Lines that end where there is no value: a gap is nothing to be drawn over. */
+function timeSeries(title: string, description: string, unit: string): TimeSeriesBuilder {
+  return new TimeSeriesBuilder()
+    .title(title)
+    .description(description)
+    .datasource(DATASOURCE)
+    .height(8)
+    .unit(unit)
+    .min(0)
+    .spanNulls(false)
+    .fillOpacity(10)
+    .legend(
+      new VizLegendOptionsBuilder()
+        .showLegend(true)
+        .displayMode(LegendDisplayMode.List)
+        .placement(LegendPlacement.Bottom),
+    )
+    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
+}
+
+/** Whole numbers, which change at once and not by and by. */
+function steps(title: string, description: string): TimeSeriesBuilder {
+  return timeSeries(title, description, NoUnit).decimals(0).lineInterpolation(LineInterpolation.StepAfter);
+}
+
+const dashed = [{ id: 'custom.lineStyle', value: { fill: 'dash', dash: [10, 10] } }];
+
+const panels = () => [
+  new RowBuilder('Migrations'),
+  new StatBuilder()
+    .title('State')
+    .description(
+      'Of each connection, now. Unreadable: no replica can read the database, so nobody knows. Pending: defined in ' +
+        'the code of some replica and not applied. Ahead: applied, and defined by no replica.',
+    )
+    .datasource(DATASOURCE)
+    .span(24)
+    .height(5)
+    .unit(PENDING)
+    .mappings(STATE_MAPPINGS)
+    .colorMode(BigValueColorMode.Background)
+    .graphMode(BigValueGraphMode.None)
+    .textMode(BigValueTextMode.ValueAndName)
+    .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
+    .withTarget(query('A', QUERIES.state).instant()),
+  new StateTimelineBuilder()
+    .title('State over time')
+    .description('The state above, over time. A gap: no replica was scraped.')
+    .datasource(DATASOURCE)
+    .span(24)
+    .height(7)
+    .unit(PENDING)
+    .mappings(STATE_MAPPINGS)
+    .withTarget(query('A', QUERIES.state).range()),
+  steps(
+    'Unapplied',
+    'Migrations defined in the code and not applied: the most that any replica sees. A line ends where no replica ' +
+      'can read the database.',
+  )
+    .span(12)
+    .withTarget(query('A', QUERIES.unapplied).range()),
+  steps(
+    'Applied and defined',
+    'Migrations recorded in the database, and dashed those defined in the code. A step is a migration that was run ' +
+      'or reverted, or a deployment. A line ends where no replica can read the database.',
+  )
+    .span(12)
+    .overrideByQuery('B', dashed)
+    .withTarget(query('A', QUERIES.applied, `${LEGEND} applied`).range())
+    .withTarget(query('B', QUERIES.defined, `${LEGEND} defined`).range()),
+  steps(
+    'Unknown and out of order',
+    'Unknown: applied migrations that no replica defines, so the database is ahead of the code. Out of order, dashed: ' +
+      'unapplied migrations older than the newest applied one, merged late or skipped.',
+  )
+    .span(24)
+    .overrideByQuery('B', dashed)
+    .withTarget(query('A', QUERIES.unknown, `${LEGEND} unknown`).range())
+    .withTarget(query('B', QUERIES.outOfOrder, `${LEGEND} out of order`).range()),
+
+  new RowBuilder('Readings'),
+  timeSeries(
+    'Duration',
+    'How long the last reading of the migrations took, on the slowest replica. A scrape waits for it.',
+    Seconds,
+  )
+    .span(8)
+    .withTarget(query('A', QUERIES.duration).range()),
+  timeSeries(
+    'Failed readings',
+    'Readings that failed on all replicas together, by reason, within the rate interval that ends at each point.',
+    Short,
+  )
+    .span(8)
+    .withTarget(query('A', QUERIES.errors, `${LEGEND} {{reason}}`).range()),
+  timeSeries(
+    'Age of the last successful reading',
+    'Time since any replica last read the migrations. With `refresh: "bootstrap"` it grows from the start-up on.',
+    Seconds,
+  )
+    .span(8)
+    .withTarget(query('A', QUERIES.age).range()),
+
+  new RowBuilder('Replicas'),
+  steps(
+    'Replicas that cannot read',
+    'Replicas whose last reading failed, and dashed all that there are. Some but not all: a network policy, an ' +
+      'exhausted pool, or credentials that differ.',
+  )
+    .span(12)
+    .overrideByQuery('B', dashed)
+    .withTarget(query('A', QUERIES.unreadableReplicas, `${LEGEND} cannot read`).range())
+    .withTarget(query('B', QUERIES.allReplicas, `${LEGEND} all`).range()),
+  steps(
+    'Sets of migrations',
+    'Different sets of migrations (fingerprints) that the replicas define. More than 1 outside a rollout: the ' +
+      'replicas disagree.',
+  )
+    .span(12)
+    .withTarget(query('A', QUERIES.versions).range()),
+  new TableBuilder()
+    .title('What each replica sees')
+    .description(
+      'Unapplied migrations and the fingerprint of the defined ones, of each replica. A replica that cannot read the ' +
+        'database has no fingerprint.',
+    )
+    .datasource(DATASOURCE)
+    .span(24)
+    .height(9)
+    .unit(NoUnit)
+    .filterable(true)
+    .mappings([{ type: MappingType.ValueToText, options: { [STATE.unreadable]: UNREADABLE } }])
+    .withTarget(query('A', QUERIES.replicas).instant().format(PromQueryFormat.Table))
+    .withTarget(query('B', QUERIES.fingerprints).instant().format(PromQueryFormat.Table))
+    .withTransformation({ id: 'merge', options: {} })
+    .withTransformation({
+      id: 'organize',
+      options: {
+        excludeByName: { Time: true, 'Value #B': true },
+        // Grafana leaves the letter out where only one of the queries has an answer.
+        renameByName: { Value: 'unapplied', 'Value #A': 'unapplied' },
+        indexByName: Object.fromEntries(
+          ['namespace', 'job', 'connection', 'instance', 'Value', 'Value #A', 'database', 'fingerprint'].map(
+            (field, index) => [field, index],
+          ),
+        ),
+      },
+    }),
+];
+
+function queryVariable(name: keyof typeof VARIABLES, label: string): QueryVariableBuilder {
+  return new QueryVariableBuilder(name)
+    .label(label)
+    .datasource(DATASOURCE)
+    .query(VARIABLES[name])
+    .refresh(VariableRefresh.OnTimeRangeChanged)
+    .sort(VariableSort.AlphabeticalAsc);
+}
+
+/** A variable of which any number can be selected, series without the label among "All". */
+function filterVariable(
+  name: Exclude<keyof typeof VARIABLES, 'metrics'>,
+  label: string,
+): QueryVariableBuilder {
+  return queryVariable(name, label)
+    .multi(true)
+    .includeAll(true)
+    .allValue('.*')
+    .current({ selected: true, text: ['All'], value: ['$__all'] });
+}
+
+/** For Grafana, with a choice of the data source, the metrics' prefix, and what to look at. */
+export function migrationsDashboard(): Dashboard {
+  const dashboard = new DashboardBuilder('Migrations')
+    .uid('nestjs-prometheus-migrations')
+    .description(
+      'Applied and unapplied TypeORM migrations of every connection (nestjs-prometheus-migrations).',
+    )
+    .tags(['migrations', 'typeorm', 'nestjs', 'prometheus'])
+    .time({ from: 'now-6h', to: 'now' })
+    .refresh('30s')
+    .tooltip(DashboardCursorSync.Crosshair)
+    .editable()
+    .withVariable(new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'))
+    .withVariable(
+      queryVariable('metrics', 'Metrics')
+        .regex('/^(\\w+)_migrations_unapplied_total$/')
+        .current({ selected: true, text: 'typeorm', value: 'typeorm' }),
+    )
+    .withVariable(filterVariable('namespace', 'Namespace'))
+    .withVariable(filterVariable('job', 'Job'))
+    .withVariable(filterVariable('connection', 'Connection'));
+  for (const [index, panel] of panels().entries()) {
+    panel.id(index + 1);
+    if (panel instanceof RowBuilder) dashboard.withRow(panel);
+    else dashboard.withPanel(panel);
+  }
+  return dashboard.build();
+}
+
+if (require.main === module) {
+  const file = join(process.cwd(), 'monitoring/grafana/migrations.json');
+  writeFileSync(file, `${JSON.stringify(migrationsDashboard(), null, 2)}\n`);
+}

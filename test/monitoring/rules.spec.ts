@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { describe, expect, it } from 'vitest';
+import { assertPromql } from '../support/promql';
+import { failingCases, hasPrometheus, parseRuleTests, type RuleTests } from '../support/promtool';
+import { type Mutation, MUTATIONS } from './rules.mutations';
+
+const PROJECT = join(__dirname, '../..');
+const RULES = read('monitoring/prometheus/migrations.rules.yml');
+const COMPAT_RULES = read('monitoring/prometheus/django-compat.rules.yml');
+
+/** Each alert's cases. The two that django-compat has in common with the others pass the very same ones. */
+const SUITES: Record<string, { rules: string; cases: RuleTests }> = {
+  TypeormMigrationsUnapplied: { rules: RULES, cases: cases('unapplied') },
+  TypeormMigrationsAppliedDecreased: { rules: RULES, cases: cases('applied-decreased') },
+  TypeormMigrationsDatabaseUnreachable: { rules: RULES, cases: cases('database-unreachable') },
+  TypeormMigrationsPartlyUnreachable: { rules: RULES, cases: cases('partly-unreachable') },
+  TypeormMigrationsDatabaseAhead: { rules: RULES, cases: cases('database-ahead') },
+  TypeormMigrationsOutOfOrder: { rules: RULES, cases: cases('out-of-order') },
+  TypeormMigrationsNoneDefined: { rules: RULES, cases: cases('none-defined') },
+  TypeormMigrationsReplicasDisagree: { rules: RULES, cases: cases('replicas-disagree') },
+  TypeormMigrationsAbsent: { rules: RULES, cases: cases('absent') },
+  MigrationsUnapplied: { rules: COMPAT_RULES, cases: cases('unapplied', asDjango) },
+  MigrationsAppliedDecreased: { rules: COMPAT_RULES, cases: cases('applied-decreased', asDjango) },
+  MigrationsDatabaseUnreachable: { rules: COMPAT_RULES, cases: cases('django-compat') },
+};
+
+it('has cases for every alert', () => {
+  expect(Object.keys(SUITES)).toEqual([...alertsIn(RULES), ...alertsIn(COMPAT_RULES)]);
+});
+
+it('is PromQL in every rule', () => {
+  for (const { expr } of [...rulesIn(RULES), ...rulesIn(COMPAT_RULES)]) assertPromql(expr);
+});
+
+describe.skipIf(!hasPrometheus)('promtool test rules', () => {
+  for (const [alert, { rules, cases }] of Object.entries(SUITES)) {
+    it(`${alert}: ${cases.tests.length} cases`, async () => {
+      expect(await failingCases(rules, cases)).toEqual([]);
+    });
+  }
+});
+
+describe.skipIf(!hasPrometheus)('a weakened rule fails its cases', () => {
+  for (const { alert, killedBy, ...mutation } of MUTATIONS) {
+    it(`${alert}: ${mutation.weakening}: killed by "${killedBy}"`, async () => {
+      const { rules, cases } = SUITES[alert]!;
+      const tests = cases.tests.filter(({ name }) => name === killedBy);
+
+      expect(await failingCases(weakened(rules, mutation), { ...cases, tests })).toEqual([killedBy]);
+    });
+  }
+});
+
+describe('the rules for both sets of names', () => {
+  it('are the same where they are about the same', () => {
+    const compat = new Map(rulesIn(COMPAT_RULES).map((rule) => [rule.record ?? rule.alert, rule]));
+    compat.delete('MigrationsDatabaseUnreachable');
+
+    const own = new Map(rulesIn(asDjango(RULES)).map((rule) => [rule.record ?? rule.alert, rule]));
+    expect(compat.size).toBe(7);
+    for (const [name, rule] of compat) expect(rule).toEqual(own.get(name));
+  });
+});
+
+interface Rule {
+  expr: string;
+  record?: string;
+  alert?: string;
+}
+
+function rulesIn(text: string): Rule[] {
+  return (parse(text) as { groups: { rules: Rule[] }[] }).groups.flatMap(({ rules }) => rules);
+}
+
+function alertsIn(text: string): string[] {
+  return rulesIn(text).flatMap(({ alert }) => alert ?? []);
+}
+
+function cases(name: string, change = (text: string) => text): RuleTests {
+  return parseRuleTests(change(read(`test/monitoring/rules/${name}.test.yml`)));
+}
+
+function asDjango(text: string): string {
+  return text
+    .replaceAll('typeorm_migrations', 'django_migrations')
+    .replaceAll('TypeormMigrations', 'Migrations');
+}
+
+/** The rules with one of them changed. */
+function weakened(text: string, { rule, from, to }: Pick<Mutation, 'rule' | 'from' | 'to'>): string {
+  const start = text.search(new RegExp(`- (alert|record): ${rule}\n`));
+  const next = text.indexOf('\n\n', start);
+  const block = text.slice(start, next === -1 ? undefined : next);
+  const changed = block.replace(from, to);
+  expect(changed, `${String(from)} must be in ${rule}`).not.toBe(block);
+  return text.replace(block, () => changed);
+}
+
+function read(path: string): string {
+  return readFileSync(join(PROJECT, path), 'utf8');
+}
