@@ -1,33 +1,25 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createMariadb, createPostgres, hasMariadb, type TestDatabase } from '../support/databases';
 import { readingsOf, samples } from '../support/exposition';
+import {
+  buildSample,
+  type RunningSample,
+  type Sample,
+  SAMPLE_BUILD_MS,
+  SAMPLE_START_MS,
+} from '../support/sample-app';
 
-const run = promisify(execFile);
-const PROJECT = join(__dirname, '../..');
-const SAMPLE = ['lib', 'sample-app', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
-const COMPILE_MS = 120_000;
-const START_MS = 30_000;
 const POLL = { timeout: 10_000, interval: 200 };
 
-let build: string;
+let sample: Sample;
 
-/** A copy of the package, compiled: the sample imports it by name, and the project's dist stays as it is. */
 beforeAll(async () => {
-  build = await mkdtemp(join(tmpdir(), 'sample-app-'));
-  const filter = (path: string) => !path.endsWith('.data');
-  for (const part of SAMPLE) await cp(join(PROJECT, part), join(build, part), { recursive: true, filter });
-  await symlink(join(PROJECT, 'node_modules'), join(build, 'node_modules'), 'junction');
-  const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
-  await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: build });
-}, COMPILE_MS);
+  sample = await buildSample();
+}, SAMPLE_BUILD_MS);
 
 afterAll(async () => {
-  await rm(build, { recursive: true, force: true });
+  await sample.remove();
 });
 
 describe('the sample application on SQLite', () => {
@@ -60,36 +52,29 @@ function tellsStory(
   databaseUrls: () => Promise<NodeJS.ProcessEnv>,
 ): void {
   let environment: NodeJS.ProcessEnv;
-  let app: Application;
-  const started: Application[] = [];
+  let app: RunningSample;
+  const started: RunningSample[] = [];
 
   async function startSample(): Promise<void> {
-    app = await start(environment);
+    app = await sample.start(environment);
     started.push(app);
   }
 
   beforeAll(async () => {
     environment = {
-      ...process.env,
-      DATABASE_URL: '',
-      USER_DATA_URL: '',
       ...(await databaseUrls()),
-      PORT: '0',
-      NO_COLOR: '1',
-      SAMPLE_DATA_DIR: join(build, `data-${drivers.default}`),
+      SAMPLE_DATA_DIR: join(sample.folder, `data-${drivers.default}`),
     };
     await startSample();
-  }, START_MS);
+  }, SAMPLE_START_MS);
 
   afterAll(async () => {
     for (const { process } of started) process.kill('SIGKILL');
     await Promise.all(started.map(({ exit }) => exit));
   });
 
-  async function migrate(...args: string[]): Promise<string[]> {
-    const command = ['dist/sample-app/migrate.js', ...args];
-    const { stdout } = await run(process.execPath, command, { cwd: build, env: environment });
-    return stdout.trim().split('\n');
+  function migrate(...args: string[]): Promise<string[]> {
+    return sample.migrate(environment, ...args);
   }
 
   it('tells where to look', () => {
@@ -200,48 +185,6 @@ function tellsStory(
 
     expect(figures(await scrape(app.url))).toMatchObject({ default: { applied: 3, unapplied: 1 } });
   });
-}
-
-interface Application {
-  readonly process: ChildProcess;
-  readonly url: string;
-  readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  output(): string;
-  errors(): string;
-}
-
-async function start(env: NodeJS.ProcessEnv): Promise<Application> {
-  const child = spawn(process.execPath, ['dist/sample-app/main.js'], {
-    cwd: build,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
-  const exit: Application['exit'] = new Promise((resolve) => {
-    child.once('close', (code, signal) => resolve({ code, signal }));
-  });
-  const url = await new Promise<string>((resolve, reject) => {
-    const fail = (why: string) => {
-      child.kill('SIGKILL');
-      reject(new Error(`The sample application ${why}:\n${output}${errors}`));
-    };
-    const timer = setTimeout(() => fail('did not start in time'), START_MS - 5_000);
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-      // Up to the last line that it prints: the chunks may come in pieces.
-      const found = /runs at (http:\S+)[^]*sample:migrate/.exec(output)?.[1];
-      if (found === undefined) return;
-      clearTimeout(timer);
-      resolve(found);
-    });
-    void exit.then(() => {
-      clearTimeout(timer);
-      fail('ended');
-    });
-  });
-  return { process: child, url, exit, output: () => output, errors: () => errors };
 }
 
 async function scrape(url: string): Promise<string> {

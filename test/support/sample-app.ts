@@ -1,0 +1,89 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const PROJECT = join(__dirname, '../..');
+const PARTS = ['lib', 'sample-app', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+
+export const SAMPLE_BUILD_MS = 120_000;
+export const SAMPLE_START_MS = 30_000;
+
+/** The sample application, compiled. */
+export interface Sample {
+  readonly folder: string;
+  /** @param environment - what it reads of its own; on any free port, and on SQLite unless this says otherwise */
+  start(environment: NodeJS.ProcessEnv): Promise<RunningSample>;
+  /** The lines that its migration command prints. */
+  migrate(environment: NodeJS.ProcessEnv, ...args: string[]): Promise<string[]>;
+  remove(): Promise<void>;
+}
+
+export interface RunningSample {
+  readonly process: ChildProcess;
+  readonly url: string;
+  readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  output(): string;
+  errors(): string;
+}
+
+/** Compiles a copy of it: it imports the package by name, and the project's dist stays as it is. */
+export async function buildSample(): Promise<Sample> {
+  const folder = await mkdtemp(join(tmpdir(), 'sample-app-'));
+  const filter = (path: string) => !path.endsWith('.data');
+  for (const part of PARTS) await cp(join(PROJECT, part), join(folder, part), { recursive: true, filter });
+  await symlink(join(PROJECT, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
+  await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: folder });
+
+  return {
+    folder,
+    start: (environment) => start(folder, complete(environment)),
+    migrate: async (environment, ...args) => {
+      const command = ['dist/sample-app/migrate.js', ...args];
+      const { stdout } = await run(process.execPath, command, { cwd: folder, env: complete(environment) });
+      return stdout.trim().split('\n');
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+function complete(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { ...process.env, DATABASE_URL: '', USER_DATA_URL: '', PORT: '0', NO_COLOR: '1', ...environment };
+}
+
+async function start(folder: string, env: NodeJS.ProcessEnv): Promise<RunningSample> {
+  const child = spawn(process.execPath, ['dist/sample-app/main.js'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  const exit: RunningSample['exit'] = new Promise((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    const fail = (why: string) => {
+      child.kill('SIGKILL');
+      reject(new Error(`The sample application ${why}:\n${output}${errors}`));
+    };
+    const timer = setTimeout(() => fail('did not start in time'), SAMPLE_START_MS - 5_000);
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      // Up to the last line that it prints: the chunks may come in pieces.
+      const found = /runs at (http:\S+)[^]*sample:migrate/.exec(output)?.[1];
+      if (found === undefined) return;
+      clearTimeout(timer);
+      resolve(found);
+    });
+    void exit.then(() => {
+      clearTimeout(timer);
+      fail('ended');
+    });
+  });
+  return { process: child, url, exit, output: () => output, errors: () => errors };
+}
