@@ -76,6 +76,13 @@ describe('the documentation', () => {
     expect(named.filter((name) => ![...OWN, ...Object.values(DJANGO)].includes(name))).toEqual([]);
   });
 
+  it.each(documents)('%s names no recorded metric that is not recorded', (document) => {
+    const recorded = [...RULES, ...COMPAT_RULES].flatMap(({ record }) => record ?? []);
+    const named = read(document).match(/\b\w+:\w+_migrations_\w+:\w+/g) ?? [];
+
+    expect(named.filter((name) => !recorded.includes(name))).toEqual([]);
+  });
+
   it('has a runbook for every alert, and for no other', () => {
     const headings = read('docs/runbooks.md').match(/(?<=^## ).+$/gm);
 
