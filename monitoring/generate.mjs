@@ -21,6 +21,8 @@ const FILES = {
   'django-compat': { path: 'prometheus/django-compat.rules.yml', metrics: 'django' },
 };
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+const GROUPED_BY = ['namespace', 'job', 'connection'];
+const KUBERNETES_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 
 try {
   console.log(generate(options()));
@@ -47,13 +49,17 @@ function options() {
     console.log(USAGE);
     process.exit();
   }
-  const { rules, runbooks, metrics, by, format, label } = values;
-  check(rules in FILES, '--rules', rules, Object.keys(FILES).join(' or '));
+  const { rules, runbooks, metrics, by, format, name, label } = values;
+  check(Object.hasOwn(FILES, rules), '--rules', rules, Object.keys(FILES).join(' or '));
   check(['rules', 'kubernetes'].includes(format), '--format', format, 'rules or kubernetes');
   check(/^[^\s"'#]+$/.test(runbooks), '--runbooks', runbooks, 'an address without spaces, quotes and #');
   check(metrics === undefined || LABEL.test(metrics), '--metrics', metrics, 'letters, digits and _');
-  for (const each of by) check(LABEL.test(each), '--by', each, 'the name of a label');
-  for (const each of label) check(/^[^=\s:]+=[^=\s:]+$/.test(each), '--label', each, 'key=value');
+  for (const each of by) {
+    const isNew = LABEL.test(each) && !GROUPED_BY.includes(each);
+    check(isNew, '--by', each, `the name of a label, other than ${GROUPED_BY.join(', ')}`);
+  }
+  check(KUBERNETES_NAME.test(name), '--name', name, 'small letters, digits, - and .');
+  for (const each of label) check(/^[\w./-]+=[\w.-]*$/.test(each), '--label', each, 'key=value');
   return values;
 }
 
@@ -64,11 +70,14 @@ function check(holds, option, value, wanted) {
 function generate({ rules, runbooks, metrics, by, format, name, label }) {
   const { path, metrics: original } = FILES[rules];
   const groupedBy = [...by, 'namespace', 'job'];
+  // Before the application's name in a summary, as the namespace is.
+  const start = by.map((each) => `{{ with $labels.${each} }}{{ . }}/{{ end }}`).join('');
   const text = readFileSync(new URL(path, import.meta.url), 'utf8')
-    .replaceAll(`runbook_url: ${RUNBOOKS}#`, `runbook_url: ${runbooks}#`)
+    .replaceAll(`runbook_url: ${RUNBOOKS}#`, () => `runbook_url: ${runbooks}#`)
     .replaceAll(`${original}_migrations_`, `${metrics ?? original}_migrations_`)
     .replace(/\b(by|on) \(namespace, job\b/g, `$1 (${groupedBy.join(', ')}`)
     .replaceAll('namespace_job_connection:', `${groupedBy.join('_')}_connection:`)
+    .replaceAll('{{ with $labels.namespace }}', (namespace) => start + namespace)
     .trimEnd();
   return format === 'kubernetes' ? prometheusRule(text, name, label) : text;
 }
@@ -79,9 +88,9 @@ function prometheusRule(text, name, labels) {
     'apiVersion: monitoring.coreos.com/v1',
     'kind: PrometheusRule',
     'metadata:',
-    `  name: ${name}`,
+    `  name: '${name}'`,
     ...(labels.length > 0 ? ['  labels:'] : []),
-    ...labels.map((label) => `    ${label.replace('=', ': ')}`),
+    ...labels.map((label) => label.split('=')).map(([key, value]) => `    ${key}: '${value}'`),
     'spec:',
   ];
   const groups = text.slice(text.indexOf('groups:\n')).split('\n');

@@ -17,7 +17,7 @@ import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 const PACKED = [
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/\w+\.md)$/,
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|docs\/[\w-]+\.(md|svg))$/,
   /^dist\/lib\/.+\.(js|js\.map|d\.ts)$/,
   /^monitoring\/(generate\.mjs|\w+\/[\w.-]+\.(json|yml|yaml))$/,
 ];

@@ -70,7 +70,10 @@ export function drawTimeline({ title, start, end, minute, events, connections, a
       out.push(rectangle(x(from), y(most), x(to) - x(from), base - y(most), COLOURS.unreadable));
     }
     out.push(`<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${base}" y2="${base}" stroke="#cbd5e1"/>`);
-    out.push(steps(applied, x, y, COLOURS.applied), steps(unapplied, x, y, COLOURS.unapplied));
+    out.push(
+      steps(applied, x, y, COLOURS.applied),
+      steps(unapplied, x, y, COLOURS.unapplied, ' stroke-dasharray="6 4"'),
+    );
   });
 
   rows.forEach((row, index) => {
@@ -113,6 +116,7 @@ function steps(
   x: (at: number) => number,
   y: (value: number) => number,
   colour: string,
+  dashes = '',
 ): string {
   let path = '';
   let before: number | undefined;
@@ -122,7 +126,7 @@ function steps(
     else path += value === before ? `H${x(at)}` : `H${x(at)}V${y(value)}`;
     if (value >= 0) before = value;
   }
-  return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`;
+  return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="2"${dashes}/>`;
 }
 
 /** From where to where something holds of the values. */
@@ -138,7 +142,7 @@ function spans({ values }: Series, holds: (value: number) => boolean): [from: nu
 }
 
 function text(x: number, y: number, content: string, anchor = 'start', weight = 'normal'): string {
-  return `<text x="${x}" y="${y}" text-anchor="${anchor}" font-weight="${weight}">${content}</text>`;
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}" font-weight="${weight}" paint-order="stroke" stroke="#ffffff" stroke-width="3">${content}</text>`;
 }
 
 function rectangle(x: number, y: number, width: number, height: number, colour: string): string {

@@ -17,10 +17,12 @@ describe('generate.mjs', () => {
   });
 
   it('puts the address of the runbooks into every alert', () => {
-    const { stdout } = generate('--runbooks', 'https://wiki.example.com/migrations');
+    const { stdout } = generate('--runbooks', 'https://wiki.example.com/?page=$&migrations');
 
     expect(stdout.match(/runbook_url: .*/g)).toHaveLength(9);
-    expect(stdout).toContain('runbook_url: https://wiki.example.com/migrations#typeormmigrationsunapplied\n');
+    expect(stdout).toContain(
+      'runbook_url: https://wiki.example.com/?page=$&migrations#typeormmigrationsunapplied\n',
+    );
     expect(stdout).not.toContain('docs/runbooks.md');
   });
 
@@ -30,7 +32,8 @@ describe('generate.mjs', () => {
       read('test/monitoring/rules/unapplied.test.yml')
         .replaceAll('typeorm_migrations_', 'acme_typeorm_migrations_')
         .replaceAll('{namespace="shop"', '{cluster="north",namespace="shop"')
-        .replaceAll('{ severity: warning, ', '{ severity: warning, cluster: north, '),
+        .replaceAll('{ severity: warning, ', '{ severity: warning, cluster: north, ')
+        .replaceAll("summary: 'shop/", "summary: 'north/shop/"),
     );
     // It is about a series that has no namespace, and so was given no cluster.
     cases.tests = cases.tests.filter(({ name }) => name !== 'works where nothing sets a namespace');
@@ -46,12 +49,13 @@ describe('generate.mjs', () => {
   });
 
   it('makes a PrometheusRule of them', () => {
-    const { stdout } = generate('--format', 'kubernetes', '--name', 'orders', '--label', 'release=stack');
+    const labels = ['--label', 'release=stack', '--label', 'version=1.10', '--label', 'on=true'];
+    const { stdout } = generate('--format', 'kubernetes', '--name', '5', ...labels);
 
     expect(parse(stdout)).toEqual({
       apiVersion: 'monitoring.coreos.com/v1',
       kind: 'PrometheusRule',
-      metadata: { name: 'orders', labels: { release: 'stack' } },
+      metadata: { name: '5', labels: { release: 'stack', version: '1.10', on: 'true' } },
       spec: parse(RULES) as unknown,
     });
   });
@@ -60,7 +64,10 @@ describe('generate.mjs', () => {
     [['--rules', 'others'], '--rules others: wanted migrations or django-compat.'],
     [['--format', 'json'], '--format json: wanted rules or kubernetes.'],
     [['--metrics', 'a-b'], '--metrics a-b: wanted letters, digits and _.'],
-    [['--by', 'a b'], '--by a b: wanted the name of a label.'],
+    [['--by', 'a b'], '--by a b: wanted the name of a label, other than namespace, job, connection.'],
+    [['--by', 'job'], '--by job: wanted the name of a label, other than namespace, job, connection.'],
+    [['--rules', 'constructor'], '--rules constructor: wanted migrations or django-compat.'],
+    [['--name', 'my rules: x'], '--name my rules: x: wanted small letters, digits, - and .'],
     [['--runbooks', 'a b'], '--runbooks a b: wanted an address without spaces, quotes and #.'],
     [['--label', 'release'], '--label release: wanted key=value.'],
     [['--prefix', 'x'], "Unknown option '--prefix'"],
@@ -98,7 +105,7 @@ describe('the manifests for Kubernetes', () => {
 
   it('have the rules as they are', () => {
     expect(read('monitoring/kubernetes/prometheus-rule.yaml'), 'run `npm run generate`').toBe(
-      generate('--format', 'kubernetes').stdout,
+      generate('--format', 'kubernetes', '--label', 'release=kube-prometheus-stack').stdout,
     );
   });
 
