@@ -395,6 +395,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
       'min by$1 == 1',
       'one pod that is down among those that are up makes no difference',
     ],
+    ['an evaluation late', 'max[3m]', 'max[2m:15s]', 'a connection that has just come is not even pending'],
     [
       'any job',
       'on (namespace, job) max by (namespace, job)',
@@ -434,7 +435,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['what can be read for what is there', /(unless .*)/, '$1 == 1', 'unreadable is not absent'],
     ['dropped `for`', 'for: 15m', 'for: 0m', '10 minutes of it stay silent'],
-    ['a shorter `for`', 'for: 15m', 'for: 8m', '10 minutes of it stay silent'],
+    ['a shorter `for`', 'for: 15m', 'for: 5m', '10 minutes of it stay silent'],
   ],
   MigrationsDatabaseUnreachable: [
     ['min for max', 'max by', 'min by', 'one replica that can read keeps it silent'],
