@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { assertPromql } from '../support/promql';
 import { failingCases, hasPrometheus, parseRuleTests, type RuleTests } from '../support/promtool';
+import { alertsIn, rulesIn } from '../support/rules';
 import { type Mutation, MUTATIONS } from './rules.mutations';
 
 const PROJECT = join(__dirname, '../..');
@@ -27,7 +27,7 @@ const SUITES: Record<string, { rules: string; cases: RuleTests }> = {
 };
 
 it('has cases for every alert', () => {
-  expect(Object.keys(SUITES)).toEqual([...alertsIn(RULES), ...alertsIn(COMPAT_RULES)]);
+  expect(Object.keys(SUITES)).toEqual([...alertsIn(rulesIn(RULES)), ...alertsIn(rulesIn(COMPAT_RULES))]);
 });
 
 it('is PromQL in every rule', () => {
@@ -63,20 +63,6 @@ describe('the rules for both sets of names', () => {
     for (const [name, rule] of compat) expect(rule).toEqual(own.get(name));
   });
 });
-
-interface Rule {
-  expr: string;
-  record?: string;
-  alert?: string;
-}
-
-function rulesIn(text: string): Rule[] {
-  return (parse(text) as { groups: { rules: Rule[] }[] }).groups.flatMap(({ rules }) => rules);
-}
-
-function alertsIn(text: string): string[] {
-  return rulesIn(text).flatMap(({ alert }) => alert ?? []);
-}
 
 function cases(name: string, change = (text: string) => text): RuleTests {
   return parseRuleTests(change(read(`test/monitoring/rules/${name}.test.yml`)));

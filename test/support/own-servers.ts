@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createConnection } from 'mysql2/promise';
+import { endProcess } from './end-process';
 import { freePort } from './free-port';
 
 /** A database server that is the test's own, to be stopped and started again with its data. */
@@ -79,11 +80,7 @@ export async function ownMariadb(): Promise<OwnServer> {
   await promisify(execFile)('mariadb-install-db', [...place, ...install]);
   let server: ChildProcess | undefined;
   const stop = async () => {
-    if (server === undefined) return;
-    const exit = new Promise((resolve) => server?.once('exit', resolve));
-    server.kill('SIGTERM');
-    await exit;
-    server = undefined;
+    if (server !== undefined) await endProcess(server);
   };
   return {
     url: `${url}/mysql`,

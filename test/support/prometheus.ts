@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { endProcess } from './end-process';
 import { freePort } from './free-port';
 
 const PROJECT = join(__dirname, '../..');
@@ -59,7 +60,7 @@ export async function startPrometheus(target: string, speed: number): Promise<Ru
   );
   const url = `http://127.0.0.1:${port}`;
   const stop = async () => {
-    await end(child);
+    await endProcess(child);
     await rm(folder, { recursive: true, force: true });
   };
   try {
@@ -138,11 +139,4 @@ async function ready(url: string, child: ChildProcess): Promise<void> {
     await wait(100);
   }
   throw new Error(`Prometheus did not start:\n${log}`);
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  const exit = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  await exit;
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { parseDocument, stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 
 const run = promisify(execFile);
 
@@ -24,7 +24,7 @@ export interface RuleTests {
 }
 
 export function parseRuleTests(text: string): RuleTests {
-  return parseDocument(text).toJS() as RuleTests;
+  return parse(text) as RuleTests;
 }
 
 /**
