@@ -1,7 +1,15 @@
-export { type FailureReason, type MigrationReading, type MigrationState } from './migration/migration.state';
-export { METRIC_NAMES, type MetricKey, type MetricNaming, metricNames } from './prometheus/metric.names';
-export { MetricsController } from './prometheus/metrics.controller';
-export { MigrationsExporter } from './prometheus/migrations.exporter';
+export { MetricsController } from './http/metrics.controller';
+export type { FailureReason } from './migration/failure';
+export type { MigrationState } from './migration/state';
+export type { MigrationReading } from './monitor/snapshots';
+export type {
+  MetricsRegistry,
+  MigrationsExporterOptions,
+  PrometheusMigrationsModuleOptions,
+  PrometheusMigrationsOptionsFactory,
+} from './options/option.types';
+export { MigrationsExporter } from './prometheus/exporter';
+export { METRIC_NAMES, type MetricKey, type MetricNaming, metricNames } from './prometheus/names';
 export {
   InvalidMigrationsError,
   InvalidOptionError,
@@ -11,9 +19,3 @@ export {
   RegistryInUseError,
 } from './prometheus-migrations.errors';
 export { PrometheusMigrationsModule } from './prometheus-migrations.module';
-export type {
-  MetricsRegistry,
-  MigrationsExporterOptions,
-  PrometheusMigrationsModuleOptions,
-  PrometheusMigrationsOptionsFactory,
-} from './prometheus-migrations.options';

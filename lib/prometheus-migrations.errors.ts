@@ -1,8 +1,4 @@
-/**
- * What every error of this package is an instance of.
- *
- * Each message names the mistake, the value and the fix.
- */
+/** Base class of all errors thrown by this package. Each message names the mistake, the value and the fix. */
 export class PrometheusMigrationsError extends Error {
   constructor(message: string) {
     super(message);
@@ -26,7 +22,7 @@ export class InvalidOptionError extends PrometheusMigrationsError {
   }
 }
 
-/** The registry already holds these metrics: of another living module, or of somebody else. */
+/** The registry already holds a metric of this name, which is none of this package's. */
 export class RegistryInUseError extends PrometheusMigrationsError {}
 
 /** The metrics' own port is in use. */
@@ -44,9 +40,11 @@ export class PortInUseError extends PrometheusMigrationsError {
 
 /** Something that is no TypeORM `DataSource` was passed as one. */
 export class NotADataSourceError extends PrometheusMigrationsError {
-  constructor(alias: string, value: unknown) {
+  /** @param option - the option that holds it, if one does */
+  constructor(option: string | undefined, alias: string, value: unknown) {
+    const what = option === undefined ? `"${alias}"` : `PrometheusMigrationsModule: ${option}: "${alias}"`;
     super(
-      `"${alias}" is ${typeof value === 'string' ? 'a string' : describe(value)}, which is no TypeORM DataSource. ` +
+      `${what} is ${typeof value === 'string' ? 'a string' : describe(value)}, which is no TypeORM DataSource. ` +
         'Pass the instance that `new DataSource(...)` or `app.get(getDataSourceToken(...))` returns.',
     );
   }
@@ -59,8 +57,13 @@ export class InvalidMigrationsError extends PrometheusMigrationsError {}
 export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`;
-  if (typeof value === 'object' && value !== null) {
-    return Array.isArray(value) ? 'an array' : `an object of ${value.constructor?.name ?? 'no class'}`;
-  }
+  if (Array.isArray(value))
+    return value.length > 0 && value.every(isNumber) ? `[${value.join(', ')}]` : 'an array';
+  if (typeof value === 'object' && value !== null)
+    return `an object of ${value.constructor?.name ?? 'no class'}`;
   return String(value);
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number';
 }

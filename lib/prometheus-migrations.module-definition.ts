@@ -1,5 +1,5 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
-import type { PrometheusMigrationsModuleOptions } from './prometheus-migrations.options';
+import type { PrometheusMigrationsModuleOptions } from './options/option.types';
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<PrometheusMigrationsModuleOptions>({ moduleName: 'PrometheusMigrations' })
@@ -9,3 +9,5 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE
 
 /** Token of the module's options, checked and completed. */
 export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
+/** Token of one module's own exporter; `MigrationsExporter` is the application's. */
+export const OWN_EXPORTER = Symbol('OWN_EXPORTER');

@@ -1,4 +1,4 @@
-import { type MetricKey, metricNames } from '../../lib/prometheus/metric.names';
+import { type MetricKey, metricNames } from '../../lib/prometheus/names';
 
 const METRICS = metricNames({ prefix: '${metrics}' });
 

@@ -69,9 +69,9 @@ describe.skipIf(!hasMariadb)('three connections', () => {
       { type: 'better-sqlite3', database: ':memory:', name: 'cache_db', migrations: migrations.slice(0, 2) },
     ]);
     expect(logger.lines).toEqual([
-      'log default: 42 applied, 3 unapplied',
-      'log user_data: 6 applied, 0 unapplied, 2 unknown to this code',
-      'log cache_db: 0 applied, 2 unapplied',
+      'log default: migrations: 42 applied, 3 unapplied',
+      'log user_data: migrations: 6 applied, 0 unapplied, 2 unknown to this code',
+      'log cache_db: migrations: 0 applied, 2 unapplied',
     ]);
     const text = await get();
     const steady = text.replace(/^(.*_seconds{.*}) \d.*$/gm, '$1 <seconds>');
@@ -123,7 +123,7 @@ describe('a scrape', () => {
     await get();
     expect(logger.lines.slice(1)).toEqual([
       expect.stringMatching(/^warn default: migrations could not be read \(denied/),
-      'log default: readable again, 42 applied, 3 unapplied',
+      'log default: migrations readable again: 42 applied, 3 unapplied',
     ]);
     expect(`${text}${logger.lines.join()}`).not.toMatch(/secret-word|127\.0\.0\.1|SELECT/);
     await closeApplications();
@@ -155,9 +155,9 @@ describe('a database that fails', () => {
     proxy.set('none');
     expect(readingsOf(await get(), 'default')).toMatchObject({ applied_total: 42, unapplied_total: 3 });
     expect(logger.lines.filter((line) => line.includes('default'))).toEqual([
-      'log default: 42 applied, 3 unapplied',
+      'log default: migrations: 42 applied, 3 unapplied',
       expect.stringMatching(/^warn default: migrations could not be read \(unreachable/),
-      'log default: readable again, 42 applied, 3 unapplied',
+      'log default: migrations readable again: 42 applied, 3 unapplied',
     ]);
   });
 
@@ -195,7 +195,7 @@ describe('a database that fails', () => {
     );
     expect(performance.now() - bootstrapStartedAt).toBeLessThan(timeout + 500);
     expect(logger.lines).toEqual([
-      'warn default: migrations could not be read (timeout). They read -1 until they can.',
+      'warn default: migrations could not be read (timeout). Metrics report -1 until the database is readable again.',
     ]);
     expect(readingsOf(await get(), 'default')).toMatchObject({ applied_total: -1 });
     proxy.set('none');

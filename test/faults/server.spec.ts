@@ -56,9 +56,9 @@ describe.each(SERVERS)('a $name server', ({ type, available, own }) => {
       await server.start();
       await expect.poll(() => figures('default'), { timeout: 10_000 }).toEqual([5, 2, 1]);
       expect(logger.lines.filter((line) => line.includes('default: '))).toEqual([
-        'log default: 5 applied, 2 unapplied',
+        'log default: migrations: 5 applied, 2 unapplied',
         expect.stringMatching(/^warn default: migrations could not be read \(unreachable\b/),
-        'log default: readable again, 5 applied, 2 unapplied',
+        'log default: migrations readable again: 5 applied, 2 unapplied',
       ]);
     },
   );

@@ -100,7 +100,7 @@ describe('discovery', () => {
     expect(await connections()).toEqual({ default: 1 });
     await app.get(LazyModuleLoader).load(() => LazyModule);
     expect(await connections()).toEqual({ default: 1, lazy: 2 });
-    expect(logger.lines).toContain('log lazy: 0 applied, 2 unapplied');
+    expect(logger.lines).toContain('log lazy: migrations: 0 applied, 2 unapplied');
   });
 
   it('finds one that is initialized by hand, which reads -1 until then', async () => {
@@ -109,7 +109,7 @@ describe('discovery', () => {
     ]);
     expect(await connections()).toEqual({ default: -1 });
     expect(logger.lines).toEqual([
-      'warn default: migrations could not be read (uninitialized). They read -1 until they can.',
+      'warn default: migrations could not be read (uninitialized). Metrics report -1 until the database is readable again.',
     ]);
     await app.get(DataSource).initialize();
     expect(await connections()).toEqual({ default: 2 });

@@ -13,6 +13,7 @@ import {
 import { record } from '../support/applications';
 import { closeDataSources, openDataSource } from '../support/data-sources';
 import { readingsOf, samples } from '../support/exposition';
+import { holdStatements } from '../support/intercept';
 import { RecordingLogger } from '../support/logs';
 import { defineMigrations } from '../support/migrations';
 import type { StatementLog } from '../support/statements';
@@ -64,7 +65,7 @@ describe('MigrationsExporter without Nest', () => {
     expect(await applied()).toBe(1);
     await dataSource.runMigrations();
     expect(await applied()).toBe(3);
-    expect(logger.lines).toEqual(['log default: 1 applied, 2 unapplied']);
+    expect(logger.lines).toEqual(['log default: migrations: 1 applied, 2 unapplied']);
   });
 
   it('puts nothing into the registry before it exports', async () => {
@@ -162,15 +163,56 @@ describe('MigrationsExporter without Nest', () => {
     expect(await registry.metrics()).toContain(name);
   });
 
-  it('takes over the registry only when no other lives on it', async () => {
+  it('has its metrics in the registry as long as no newer one of the same names lives on it', async () => {
     await create({ dataSources: { default: dataSource } }).exportMigrations();
-    const second = new MigrationsExporter({ registry, dataSources: { default: dataSource } });
-    await expect(second.exportMigrations()).rejects.toThrow(RegistryInUseError);
-    exporter.close();
-    expect(registry.getMetricsAsArray()).toEqual([]);
+    const other = await open(2);
+    const second = new MigrationsExporter({
+      registry,
+      maxAge: 0,
+      dataSources: { default: other.dataSource },
+    });
     await second.exportMigrations();
-    expect(await applied()).toBe(0);
+    const defined = async () => readingsOf(await registry.metrics(), 'default')['defined'];
+    expect(await defined()).toBe(2);
+    const third = new MigrationsExporter({
+      registry,
+      prefix: 'django',
+      dataSources: { default: dataSource },
+    });
+    await third.exportMigrations();
+    expect(readingsOf(await registry.metrics(), 'default', 'django')).toMatchObject({ defined: 3 });
+    expect(await defined()).toBe(2);
+
     second.close();
+    expect(await defined()).toBe(3);
+    exporter.close();
+    third.close();
+    expect(registry.getMetricsAsArray()).toEqual([]);
+    expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([
+      expect.stringMatching(
+        /^warn More than one .* puts "typeorm_migrations_\*" into the same registry: the newest/,
+      ),
+    ]);
+  });
+
+  it('survives what others do to the registry', async () => {
+    await dataSource.destroy();
+    await create({ dataSources: { default: dataSource } }).exportMigrations();
+    const failures = async () =>
+      samples(await registry.metrics()).get(
+        'typeorm_migrations_collection_errors_total{connection="default",reason="uninitialized"}',
+      );
+    expect(await failures()).toBe(2);
+    registry.resetMetrics();
+    expect(await failures()).toBe(3);
+    registry.clear();
+    expect(await exporter.exportMigrations()).toMatchObject([{ status: 'failed' }]);
+    expect(await failures()).toBe(5);
+
+    registry.clear();
+    const theirs = new Gauge({ name: METRIC_NAMES.applied, help: 'somebody else', registers: [registry] });
+    exporter.close();
+    expect(registry.getMetricsAsArray()).toEqual([theirs]);
   });
 });
 
@@ -216,12 +258,7 @@ describe('exportMigrationsForDatabase', () => {
   });
 
   it('is not undone by a reading of the former owner of the alias that was under way', async () => {
-    let answer!: () => void;
-    const query = dataSource.query.bind(dataSource);
-    dataSource.query = async (...args: Parameters<typeof query>) => {
-      await new Promise<void>((resolve) => (answer = resolve));
-      return query<never>(...args);
-    };
+    const answer = holdStatements(dataSource);
     const other = await open(2);
     create({ dataSources: { default: dataSource }, refresh: 'bootstrap' });
     const underWay = exporter.exportMigrations();
@@ -233,12 +270,7 @@ describe('exportMigrationsForDatabase', () => {
 
   it('is not undone by an older reading that comes in later', async () => {
     const slow = await open(1);
-    let answer!: () => void;
-    const query = slow.dataSource.query.bind(slow.dataSource);
-    slow.dataSource.query = async (...args: Parameters<typeof query>) => {
-      await new Promise<void>((resolve) => (answer = resolve));
-      return query<never>(...args);
-    };
+    const answer = holdStatements(slow.dataSource);
     create({ dataSources: { default: dataSource, slow: slow.dataSource }, refresh: 'bootstrap' });
     const underWay = exporter.exportMigrations();
     await dataSource.runMigrations();

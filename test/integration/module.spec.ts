@@ -1,7 +1,7 @@
 import { Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { Gauge, register, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, register, Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
@@ -10,7 +10,6 @@ import {
   type PrometheusMigrationsModuleOptions,
   PrometheusMigrationsModule,
   type PrometheusMigrationsOptionsFactory,
-  RegistryInUseError,
 } from '../../lib';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { readingsOf, samples } from '../support/exposition';
@@ -29,7 +28,7 @@ describe('forRoot', () => {
     const text = await get();
     expect(text).toContain('\ntypeorm_migrations_applied_total{connection="default"} 42\n');
     expect(text).toContain('\ntypeorm_migrations_unapplied_total{connection="default"} 3\n');
-    expect(logger.lines).toEqual(['log default: 42 applied, 3 unapplied']);
+    expect(logger.lines).toEqual(['log default: migrations: 42 applied, 3 unapplied']);
   });
 
   it.each([
@@ -71,16 +70,18 @@ describe('forRoot', () => {
     expect((await fetch('/metrics')).status).toBe(404);
   });
 
-  it('refuses a second one on the same registry, naming the option', async () => {
-    const starting = startApplication({
+  it('lets two of different names live side by side on one registry', async () => {
+    const { get, logger } = await startApplication({
       imports: [
         typeorm(),
         PrometheusMigrationsModule.forRoot(),
         PrometheusMigrationsModule.forRoot({ path: '/b', prefix: 'django' }),
       ],
     });
-    await expect(starting).rejects.toThrow(RegistryInUseError);
-    await expect(starting).rejects.toThrow('Set the option registry to one of its own');
+    const text = await get();
+    expect(readingsOf(text, 'default')).toMatchObject({ applied_total: 42 });
+    expect(readingsOf(text, 'default', 'django')).toMatchObject({ applied_total: 42 });
+    expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
   });
 
   it('refuses a registry that holds one of the names, and leaves what is in there alone', async () => {
@@ -94,14 +95,17 @@ describe('forRoot', () => {
     expect(registry.getMetricsAsArray().map(({ name }) => name)).toEqual([METRIC_NAMES.defined]);
   });
 
-  it('refuses to collect default metrics that are collected already', async () => {
+  it('leaves default metrics to who collects them already', async () => {
     const registry = new Registry();
-    new Gauge({ name: 'process_cpu_user_seconds_total', help: 'somebody else', registers: [registry] });
-    await expect(
-      startApplication({ imports: [PrometheusMigrationsModule.forRoot({ registry, defaultMetrics: true })] }),
-    ).rejects.toThrow('Leave the option defaultMetrics out.');
-    // Whoever corrects that finds the registry free.
-    await startApplication({ imports: [typeorm(), PrometheusMigrationsModule.forRoot({ registry })] });
+    collectDefaultMetrics({ register: registry });
+    const before = registry.getMetricsAsArray();
+    const { app, get } = await startApplication({
+      imports: [typeorm(), PrometheusMigrationsModule.forRoot({ registry, defaultMetrics: true })],
+    });
+    expect(readingsOf(await get(), 'default')).toMatchObject({ applied_total: 42 });
+    expect(samples(await get()).get('process_cpu_user_seconds_total')).toBeGreaterThan(0);
+    await app.close();
+    expect(registry.getMetricsAsArray()).toEqual(before);
   });
 
   it("collects default metrics with prom-client's configuration", async () => {

@@ -57,7 +57,7 @@ describe('PostgreSQL', () => {
     log.take();
     for (let reading = 0; reading < 3; reading += 1) {
       await counts();
-      expect(log.take()).toEqual(['SELECT "name" FROM "migrations"']);
+      expect(log.take()).toEqual(['SELECT "name" FROM "public"."migrations"']);
     }
   });
 
@@ -131,20 +131,45 @@ describe('PostgreSQL', () => {
     },
   );
 
-  it('finds the table along the search_path where no schema is set', async () => {
-    const user = uniqueName('path');
-    await database.run(
-      `CREATE ROLE ${user} LOGIN PASSWORD 'path'`,
-      `CREATE SCHEMA ${user} AUTHORIZATION ${user}`,
-      'CREATE TABLE public.migrations (id serial, timestamp bigint, name varchar)',
-      `INSERT INTO public.migrations (timestamp, name) VALUES (1700000000000, 'Step1700000000000')`,
-      `GRANT USAGE ON SCHEMA public TO ${user}`,
-      `GRANT SELECT ON public.migrations TO ${user}`,
-    );
-    const { dataSource } = await open({ url: database.as(user, 'path') });
-    expect(await countsOf(dataSource)()).toEqual({ applied: 1, unapplied: 2 });
-    await dataSource.destroy();
-    await database.run(`DROP OWNED BY ${user} CASCADE`, `DROP ROLE ${user}`);
+  describe('where no schema is set', () => {
+    const [first, second] = [uniqueName('first'), uniqueName('second')];
+    beforeEach(() => database.run(`CREATE SCHEMA ${first}`, `CREATE SCHEMA ${second}`));
+    afterEach(async () => {
+      await closeDataSources();
+      await database.run(`DROP SCHEMA ${first} CASCADE`, `DROP SCHEMA ${second} CASCADE`);
+    });
+    const along = (...schemas: string[]) => ({ extra: { options: `-c search_path=${schemas.join(',')}` } });
+
+    it('looks where TypeORM would look: in the current schema, not along the search_path', async () => {
+      await migrate(3, { schema: second });
+      const { dataSource } = await open(along(first, second));
+      const counts = countsOf(dataSource);
+      expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+      // The judge: it runs them again, into a table of its own.
+      expect(await dataSource.runMigrations()).toHaveLength(3);
+      expect(await counts()).toEqual({ applied: 3, unapplied: 0 });
+    });
+
+    it.each([
+      ['moved to the next schema of the path', `ALTER TABLE ${first}.migrations SET SCHEMA ${second}`],
+      ['dropped, with another one in the next', `DROP TABLE ${first}.migrations`],
+    ])('sees that the table was %s', async (_what, statement) => {
+      await migrate(3, { schema: first });
+      if (statement.startsWith('DROP')) await migrate(2, { schema: second });
+      const { dataSource } = await open(along(first, second));
+      const counts = countsOf(dataSource);
+      expect(await counts()).toEqual({ applied: 3, unapplied: 0 });
+      await database.run(statement);
+      expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+      expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+    });
+
+    it('takes a table further down the path that the role may not use for none of its own', async () => {
+      await migrate(2, { schema: second });
+      await database.run(`GRANT USAGE ON SCHEMA ${first} TO ${role}`);
+      const { dataSource } = await asReader(along(first, second));
+      expect(await countsOf(dataSource)()).toEqual({ applied: 0, unapplied: 3 });
+    });
   });
 
   it.each([
@@ -167,6 +192,46 @@ describe('PostgreSQL', () => {
     await database.run(`GRANT USAGE ON SCHEMA ${quoted} TO ${role}`);
     expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
     await database.run(`ALTER ROLE ${role} RESET search_path`, `DROP SCHEMA ${quoted} CASCADE`);
+  });
+
+  it('asks for a missing table briefly, and finds it when it is there', async () => {
+    const { dataSource, log } = await open();
+    const counts = countsOf(dataSource);
+    await counts();
+    log.take();
+    expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+    const [statement = '', ...others] = log.take();
+    expect([others, statement.split('\n').length, statement.length < 200]).toEqual([[], 1, true]);
+    await migrate(2);
+    expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+  });
+
+  describe('a catalogue that does not answer', () => {
+    it.each([
+      'EXECUTE ON FUNCTION row_security_active(oid)',
+      'SELECT ON pg_policy',
+      'EXECUTE ON FUNCTION has_any_column_privilege(oid, text)',
+      'SELECT ON pg_class',
+    ])('is no reason: revoked %s', async (privilege) => {
+      // Catalogues belong to one database: that of another test stays as it is.
+      const scratch = await createPostgres();
+      const at = { url: scratch.as(role, 'reader') };
+      await migrate(2, { url: scratch.url });
+      await scratch.run(`GRANT SELECT ON migrations TO ${role}`, `REVOKE ${privilege} FROM PUBLIC`);
+      const { dataSource, log } = await open(at);
+      const counts = countsOf(dataSource);
+      expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+      log.take();
+      expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+      expect(log.take()).toHaveLength(1);
+      await scratch.run(`REVOKE SELECT ON migrations FROM ${role}`);
+      expect(await counts()).toBe('denied');
+      await scratch.run('DROP TABLE migrations');
+      expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+      await closeDataSources();
+      await scratch.run(`DROP OWNED BY ${role}`);
+      await scratch.drop();
+    });
   });
 
   it('sends one statement at a reading of a table that is empty', async () => {
@@ -259,6 +324,23 @@ describe('PostgreSQL', () => {
       expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
       await database.run('DROP POLICY all_rows ON migrations');
       expect(await counts()).toBe('denied');
+    });
+
+    it('is denied when row level security is switched on while the table is empty', async () => {
+      await migrate(1);
+      await database.run('DELETE FROM migrations', `GRANT SELECT ON migrations TO ${role}`);
+      const { dataSource } = await asReader();
+      const counts = countsOf(dataSource);
+      expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+      await database.run('ALTER TABLE migrations ENABLE ROW LEVEL SECURITY');
+      expect(await counts()).toBe('denied');
+      await migrate(2);
+      expect(await counts()).toBe('denied');
+      await database.run(`CREATE POLICY all_rows ON migrations FOR SELECT TO ${role} USING (true)`);
+      expect(await counts()).toEqual({ applied: 2, unapplied: 1 });
+      await database.run('DELETE FROM migrations');
+      expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+      expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
     });
   });
 });

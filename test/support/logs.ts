@@ -3,9 +3,14 @@ import type { LoggerService } from '@nestjs/common';
 /** A Nest logger that keeps what this package logs. */
 export class RecordingLogger implements LoggerService {
   readonly lines: string[] = [];
+  /** Where the controllers are, as logged at start-up. */
+  readonly served: string[] = [];
 
   private record(level: string, message: unknown, context: unknown): void {
-    if (context === 'PrometheusMigrations') this.lines.push(`${level} ${String(message)}`);
+    if (context !== 'PrometheusMigrations') return;
+    const served = /^Metrics are served at (.*)$/.exec(String(message))?.[1];
+    if (served === undefined) this.lines.push(`${level} ${String(message)}`);
+    else this.served.push(served);
   }
 
   log(message: unknown, context?: unknown): void {

@@ -1,13 +1,22 @@
 import type { DataSource } from 'typeorm';
-import { migrationReader } from '../../lib/migration/migration.reader';
+import { Collector } from '../../lib/migration/collector';
+import { MigrationReader } from '../../lib/migration/reader';
+import { BoundedPlaces } from '../../lib/monitor/places';
 
 /** Reads a DataSource again at each call, and gives the counts, or the reason why there are none. */
 export function countsOf(dataSource: DataSource, timeout = 5000) {
-  const reader = migrationReader(dataSource, timeout);
+  const collector = new Collector(dataSource, () => true);
+  const reader = new MigrationReader({
+    timeout,
+    places: new BoundedPlaces(16),
+    begin: () => collector.begin(),
+    explain: (error) => collector.explain(error),
+    onCollection: () => {},
+  });
   return async () => {
-    const outcome = await reader.read('now');
-    return outcome.status === 'failed'
-      ? outcome.reason
-      : { applied: outcome.state.applied.length, unapplied: outcome.state.unapplied.length };
+    const collection = await reader.now();
+    return collection.status === 'failed'
+      ? collection.reason
+      : { applied: collection.state.applied.length, unapplied: collection.state.unapplied.length };
   };
 }

@@ -2,6 +2,7 @@ import { createHook } from 'node:async_hooks';
 import type { EventEmitter } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
+import { interceptStatements } from './intercept';
 
 /** Keeps count of the queries of a DataSource that wait for their answer. */
 export class QueryWatch {
@@ -9,14 +10,20 @@ export class QueryWatch {
   most = 0;
   /** For each query sent while another was waiting: how long the youngest of those had waited, in ms. */
   readonly patience: number[] = [];
+  /** Query runners that were made: one for each reading. */
+  attempts = 0;
   /** `performance.now()` of the last query. */
   lastSentAt = 0;
 
   private readonly waiting = new Set<{ readonly sentAt: number }>();
 
   constructor(dataSource: DataSource) {
-    const query = dataSource.query.bind(dataSource) as (...args: unknown[]) => Promise<unknown>;
-    const watched = async (...args: unknown[]) => {
+    const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
+    dataSource.createQueryRunner = (mode) => {
+      this.attempts += 1;
+      return createQueryRunner(mode);
+    };
+    interceptStatements(dataSource, async (send) => {
       this.lastSentAt = performance.now();
       if (this.waiting.size > 0) {
         const youngest = Math.max(...Array.from(this.waiting, ({ sentAt }) => sentAt));
@@ -26,12 +33,11 @@ export class QueryWatch {
       this.waiting.add(sent);
       this.most = Math.max(this.most, this.waiting.size);
       try {
-        return await query(...args);
+        return await send();
       } finally {
         this.waiting.delete(sent);
       }
-    };
-    Object.assign(dataSource, { query: watched });
+    });
   }
 
   get outstanding(): number {

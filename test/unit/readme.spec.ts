@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { register } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { METRIC_NAMES } from '../../lib/prometheus/metric.names';
-import { MIGRATION_GAUGES } from '../../lib/prometheus/migration.gauges';
-import { resolveModuleOptions } from '../../lib/prometheus-migrations.options';
+import { METRIC_NAMES } from '../../lib/prometheus/names';
+import { MIGRATION_GAUGES } from '../../lib/prometheus/gauges';
+import { resolveModuleOptions } from '../../lib/options/resolve';
 
 const readme = readFileSync(join(__dirname, '../../README.md'), 'utf8');
 
@@ -31,9 +31,22 @@ describe('README', () => {
   });
 
   it('says what each gauge reads where the truth is not known', () => {
-    const failed = { connection: 'x', status: 'failed', reason: 'denied', durationSeconds: 7 } as const;
+    const failed = {
+      status: 'failed',
+      reason: 'denied',
+      durationSeconds: 7,
+      sequence: 1,
+      startedAt: 0,
+      at: 0,
+    } as const;
     for (const [index, { key, value }] of MIGRATION_GAUGES.entries()) {
-      const reads = value({ database: 'postgres', reading: failed, lastSuccess: 7 });
+      const reads = value({
+        connection: 'x',
+        database: 'postgres',
+        collection: failed,
+        lastSuccess: 7,
+        failures: {},
+      });
       const words = reads === undefined ? 'left out' : reads === 7 ? 'kept' : `\`${reads}\``;
       expect(table('metrics')[index]?.[3], key).toBe(words);
     }

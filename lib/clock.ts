@@ -1,0 +1,15 @@
+/**
+ * The process's clock and timers, as they are when this package is loaded: fake timers that a test
+ * installs later neither stop a time-out nor freeze the age of a collection.
+ */
+export const clock = {
+  /** Milliseconds of the monotonic clock. */
+  now: performance.now.bind(performance),
+  setTimeout: globalThis.setTimeout,
+  clearTimeout: globalThis.clearTimeout,
+};
+
+/** Resolves after so many milliseconds; does not keep the process alive. */
+export function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => clock.setTimeout(resolve, milliseconds).unref());
+}

@@ -1,0 +1,47 @@
+import { Inject, Injectable, type InjectionToken } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import type { DataSource } from 'typeorm';
+import { aliasOfToken, type DataSourceCandidate, isConventionalToken } from './alias';
+import { isDataSource } from './brand';
+
+/** Finds the DataSources of the application's container. */
+@Injectable()
+export class DataSourceExplorer {
+  constructor(@Inject(DiscoveryService) private readonly discovery: DiscoveryService) {}
+
+  /** All there are at this moment, each instance once: lazily loaded modules bring more. */
+  explore(): DataSourceCandidate[] {
+    const tokens = new Map<DataSource, InjectionToken>();
+    for (const wrapper of this.discovery.getProviders()) {
+      if (wrapper.isAlias) continue;
+      const value: unknown = wrapper.instance;
+      if (!isDataSource(value)) continue;
+      const token = tokens.get(value);
+      const isBetter = !isConventionalToken(token ?? '', value) && isConventionalToken(wrapper.token, value);
+      if (token === undefined || isBetter) tokens.set(value, wrapper.token);
+    }
+    return Array.from(tokens, ([dataSource, token]) => ({
+      alias: aliasOfToken(token, dataSource) ?? nameOf(dataSource) ?? 'default',
+      dataSource,
+    }));
+  }
+
+  /** The names of DataSources that the container makes anew for each request: they cannot be found. */
+  requestScoped(): string[] {
+    return this.discovery
+      .getProviders()
+      .filter((wrapper) => !wrapper.isAlias && !wrapper.isDependencyTreeStatic())
+      .filter(({ token }) => token !== undefined && isConventionalToken(token))
+      .map(({ token }) => aliasOfToken(token) ?? 'default');
+  }
+}
+
+/** TypeORM 1.x has no name on DataSources any more; with 0.3 it can differ from the token's. */
+function nameOf(dataSource: DataSource): string | undefined {
+  try {
+    const { name } = dataSource.options as { name?: unknown };
+    return typeof name === 'string' && name !== '' ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,57 @@
+import type { DataSource } from 'typeorm';
+
+/** Pairs of aliases under which the same migrations table is exported twice. */
+export function sameDatabases(named: ReadonlyMap<string, DataSource>): [first: string, second: string][] {
+  const seen = new Map<string, { alias: string; dataSource: DataSource }>();
+  const pairs: [string, string][] = [];
+  for (const [alias, dataSource] of named) {
+    const place = placeOf(dataSource);
+    if (place === undefined) continue;
+    const first = seen.get(place);
+    if (first === undefined) seen.set(place, { alias, dataSource });
+    else if (first.dataSource !== dataSource) pairs.push([first.alias, alias]);
+  }
+  return pairs;
+}
+
+interface ConnectionOptions {
+  type?: string;
+  url?: string;
+  host?: string;
+  port?: number;
+  database?: unknown;
+  schema?: string;
+  migrationsTableName?: string;
+  replication?: { master?: ConnectionOptions };
+}
+
+/** Where a DataSource keeps its migrations table; `undefined` if that cannot be told from its options. */
+function placeOf(dataSource: DataSource): string | undefined {
+  try {
+    const options = dataSource.options as ConnectionOptions;
+    const { url, host, port, database } = options.replication?.master ?? options;
+    const parsed = url === undefined ? undefined : new URL(url);
+    const name = parsed?.pathname.slice(1) || database;
+    if (typeof name !== 'string' || name === '' || name.startsWith(':memory:')) return undefined;
+    return JSON.stringify([
+      options.type,
+      parsed?.hostname || host || 'localhost',
+      Number(parsed?.port) || port || DEFAULT_PORTS[options.type ?? ''],
+      name,
+      options.schema,
+      options.migrationsTableName ?? 'migrations',
+    ]);
+  } catch {
+    return undefined;
+  }
+}
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = {
+  postgres: 5432,
+  mysql: 3306,
+  mariadb: 3306,
+  mssql: 1433,
+  cockroachdb: 26257,
+  oracle: 1521,
+  mongodb: 27017,
+};

@@ -1,0 +1,121 @@
+import { logger, nameOfError } from '../logger';
+import { MODULE_OPTIONS } from '../options/option.table';
+import type { MetricsRegistry, ResolvedModuleOptions } from '../options/option.types';
+import { InvalidOptionError, PortInUseError } from '../prometheus-migrations.errors';
+import { restore } from '../prometheus/registry';
+import { PageServer } from './server';
+
+type PortOptions = Pick<ResolvedModuleOptions, 'port' | 'portRange' | 'address' | 'path' | 'registry'>;
+
+/** Ports of this process that serve metrics. */
+const open = new Set<MetricsPort>();
+
+/**
+ * The metrics' own port, if the options name one.
+ *
+ * A range of which no port is free is a warning, as in django-prometheus. A single port in use is an
+ * error, but a warning in an application without HTTP (`createApplicationContext`), which may be a
+ * command that runs while the application holds the port; and if another module of this process has it.
+ */
+export class MetricsPort {
+  private server: PageServer | undefined;
+  private isClosing = false;
+
+  constructor(private readonly options: PortOptions) {}
+
+  /**
+   * @param hasHttp - whether the application has an HTTP server of its own
+   * @throws {@link PortInUseError}
+   * @throws {@link InvalidOptionError} if the address or the port cannot be bound
+   */
+  async open(hasHttp: boolean): Promise<void> {
+    const { port, portRange, address } = this.options;
+    if (portRange !== undefined) {
+      const [first, last] = portRange;
+      for (let candidate = first; candidate <= last; candidate += 1) {
+        if (await this.listen(candidate)) return;
+      }
+      logger.warn(
+        `No port from ${first} to ${last} on ${address} is free: the metrics are not served on a port of their own. Widen portRange.`,
+      );
+    } else if (port !== undefined && !(await this.listen(port))) {
+      this.yield(port, hasHttp);
+    }
+  }
+
+  /** Stops listening at once; resolves when the scrapes in flight are answered. */
+  async close(): Promise<void> {
+    this.isClosing = true;
+    open.delete(this);
+    await this.server?.close();
+  }
+
+  /** Another process has the port, or another module of this one, which gives it back when it closes. */
+  private yield(port: number, hasHttp: boolean): void {
+    const { address, registry } = this.options;
+    const owner = [...open].find(({ server }) => server?.port === port);
+    if (owner === undefined && hasHttp) throw new PortInUseError(address, port);
+    void owner?.server?.closed.then(() => this.takeOver(port));
+    // The same registry: its owner serves these metrics as well.
+    if (owner?.options.registry === registry) return;
+    logger.warn(
+      `Port ${port} on ${address} is in use${owner === undefined ? '' : ' by another PrometheusMigrationsModule of this process'}: ` +
+        'the metrics are not served on a port of their own.',
+    );
+  }
+
+  private async takeOver(port: number): Promise<void> {
+    try {
+      if (!this.isClosing) await this.listen(port);
+    } catch (error) {
+      logger.error(`The metrics' own port could not be opened (${nameOfError(error)}).`);
+    }
+  }
+
+  /** @returns whether the port was free */
+  private async listen(port: number): Promise<boolean> {
+    const { address, path, registry, portRange } = this.options;
+    const server = new PageServer({
+      address,
+      path: path === false ? (MODULE_OPTIONS.path.default as string) : path,
+      page: {
+        get contentType() {
+          return registry.contentType;
+        },
+        text: () => metricsOf(registry),
+      },
+      onError: (error) => logger.error(`A scrape of the metrics' own port failed (${nameOfError(error)}).`),
+    });
+    try {
+      await server.listen(port, portRange !== undefined);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? nameOfError(error);
+      if (code === 'EADDRINUSE' || (code === 'EACCES' && portRange !== undefined)) return false;
+      throw bindError(code, port, address);
+    }
+    this.server = server;
+    open.add(this);
+    if (this.isClosing) await this.close();
+    else logger.log(`Metrics are served on ${server.url}`);
+    return true;
+  }
+}
+
+async function metricsOf(registry: MetricsRegistry): Promise<string> {
+  restore(registry);
+  return registry.metrics();
+}
+
+function bindError(code: string, port: number, address: string): InvalidOptionError {
+  return code === 'EACCES'
+    ? new InvalidOptionError(
+        'port',
+        `is ${port}, which this process may not bind (${code})`,
+        'Set it to a port above 1023, or let the process bind it.',
+      )
+    : new InvalidOptionError(
+        'address',
+        `is ${JSON.stringify(address)}, which cannot be bound (${code})`,
+        "Set it to an address of this machine, as '127.0.0.1', '0.0.0.0' or '::'.",
+      );
+}

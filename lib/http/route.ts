@@ -1,0 +1,133 @@
+import { Controller, Inject, RequestMethod, type Type, VERSION_NEUTRAL } from '@nestjs/common';
+import { type ApplicationConfig, HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
+import { logger } from '../logger';
+import { METRICS_ROUTE, MetricsController } from './metrics.controller';
+import { controllerAt, modulePathOf, servedPath } from './application-routes';
+import { shadowingRoute } from './shadow';
+
+/** The paths of all modules of one application. */
+const paths = new WeakMap<ModulesContainer, string[]>();
+
+/**
+ * A controller class of its own for each module: their routes differ, and metadata on a shared class
+ * would give all of them the route of the last. Guards see {@link MetricsController} all the same.
+ *
+ * @param exporter - token of the exporter whose registry it serves
+ */
+export function createMetricsController(exporter: symbol): Type<MetricsController> {
+  const controller = class extends MetricsController {
+    static {
+      Object.defineProperty(this, 'name', { value: MetricsController.name });
+      Object.defineProperty(this.prototype, 'constructor', { value: MetricsController });
+    }
+  };
+  Inject(exporter)(controller, undefined, 0);
+  Inject(HttpAdapterHost)(controller, undefined, 1);
+  return controller;
+}
+
+/** Gives one module's controller its route, and finds out what stands in its way. */
+export class MetricsRoute {
+  /** Where it is served, prefix included. */
+  private served: string | undefined;
+
+  constructor(
+    private readonly controller: Type<MetricsController>,
+    private readonly path: string | false,
+    private readonly application: {
+      readonly modules: ModulesContainer;
+      readonly config: ApplicationConfig;
+      readonly host: HttpAdapterHost;
+    },
+  ) {}
+
+  /**
+   * Sets the route, as early as the options are known: middleware is bound to it before Nest builds the
+   * routes. `MetricsController` stands for the controllers of all modules in `forRoutes()`.
+   */
+  set(): void {
+    setPath(this.controller, this.path === false ? [] : this.path);
+    const { modules } = this.application;
+    const all = paths.get(modules) ?? [];
+    if (this.path !== false) all.push(this.path);
+    paths.set(modules, all);
+    setPath(MetricsController, all);
+  }
+
+  /** Leaves the path to a controller that has it already; called when all routes are known. */
+  yield(module: object): void {
+    const { modules, config, host } = this.application;
+    if (this.path === false || !host.httpAdapter) return;
+    const platform = host.httpAdapter.getType();
+    if (platform === 'fastify') answerTrailingSlash(host.httpAdapter.getInstance<FastifyInstance>());
+    const served = servedPath(config, this.path, modulePathOf(modules, module));
+    const other = controllerAt(served, {
+      modules,
+      config,
+      ours: this.controller,
+      byHost: platform === 'express',
+    });
+    if (other === undefined) {
+      this.served = served;
+      return;
+    }
+    setPath(this.controller, []);
+    logger.warn(
+      `GET ${served} is served by ${other} already: it keeps the route. ` +
+        'If it serves the same registry, set the option path to false; otherwise set path to another.',
+    );
+  }
+
+  /** Tells where the metrics are, or what answers in their place; called when the routes are built. */
+  report(): void {
+    if (this.served === undefined) return;
+    const shadow = shadowingRoute(
+      this.application.host.httpAdapter.getInstance(),
+      this.served,
+      METRICS_ROUTE,
+    );
+    if (shadow === undefined) {
+      logger.log(`Metrics are served at ${this.served}`);
+      return;
+    }
+    logger.warn(
+      `GET ${this.served} is answered by the route ${shadow}, which comes first: the metrics are not served there. ` +
+        'Give them a port of their own with the option port, or extend MetricsController ' +
+        "and put the subclass first among the root module's controllers.",
+    );
+  }
+}
+
+function setPath(controller: Type<MetricsController>, path: string | string[]): void {
+  Controller({ path, version: VERSION_NEUTRAL })(controller);
+}
+
+interface FastifyRoute {
+  readonly method: string | readonly string[];
+  readonly url: string;
+  readonly handler: unknown;
+  readonly constraints?: unknown;
+}
+
+interface FastifyInstance {
+  readonly initialConfig?: {
+    readonly ignoreTrailingSlash?: boolean;
+    readonly routerOptions?: { readonly ignoreTrailingSlash?: boolean };
+  };
+  addHook(name: 'onRoute', hook: (route: FastifyRoute) => void): void;
+  route(route: FastifyRoute): void;
+}
+
+const slashed = new WeakSet<FastifyInstance>();
+
+/** Fastify tells `/metrics/` from `/metrics`, Express does not. */
+function answerTrailingSlash(instance: FastifyInstance): void {
+  const { routerOptions, ignoreTrailingSlash } = instance.initialConfig ?? {};
+  if (slashed.has(instance) || (routerOptions?.ignoreTrailingSlash ?? ignoreTrailingSlash) === true) return;
+  slashed.add(instance);
+  instance.addHook('onRoute', ({ method, url, handler, constraints }) => {
+    const isOurs = typeof handler === 'function' && Reflect.hasMetadata(METRICS_ROUTE, handler);
+    if (!isOurs || method !== RequestMethod[RequestMethod.GET] || url.endsWith('/')) return;
+    instance.route({ method, url: `${url}/`, handler, constraints });
+  });
+}

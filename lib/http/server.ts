@@ -1,0 +1,178 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, isIPv6, type Socket } from 'node:net';
+
+/** What the server answers at its path. */
+export interface Page {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
+export interface ServerOptions {
+  readonly page: Page;
+  readonly path: string;
+  readonly address: string;
+  /** Called when the page cannot be made, or a connection cannot be accepted. */
+  onError(error: unknown): void;
+}
+
+/** Milliseconds that a client may take for the head of its request, and for the whole of it. */
+const REQUEST_TIMEOUT = 5000;
+/** Milliseconds that a client may take for its answer; while the server closes, less. */
+const ANSWER_TIMEOUT = 10_000;
+const ANSWER_TIMEOUT_CLOSING = 1000;
+/** Milliseconds that an answer may take to be made while the server closes. */
+const CLOSE_TIMEOUT = 10_000;
+/** Clients at one time; scrapers are few. */
+const MAX_CONNECTIONS = 100;
+/** Requests of one client that are not answered yet: no scraper sends a second one before its answer. */
+const MAX_UNANSWERED = 4;
+
+/** A server of its own beside the application's, for one page. */
+export class PageServer {
+  /** Resolves when it does not listen any more, and nobody waits for an answer. */
+  readonly closed: Promise<void>;
+  private readonly server: Server;
+  /** The open connections, with what is not answered yet on each. */
+  private readonly unanswered = new Map<Socket, Set<ServerResponse>>();
+  private isClosing = false;
+  /** The text for all requests of one turn of the event loop. */
+  private text: Promise<string> | undefined;
+
+  constructor(private readonly options: ServerOptions) {
+    this.server = createServer(
+      { headersTimeout: REQUEST_TIMEOUT, requestTimeout: REQUEST_TIMEOUT, connectionsCheckingInterval: 1000 },
+      (request, response) => this.accept(request, response),
+    );
+    this.server.maxConnections = MAX_CONNECTIONS;
+    this.server.on('connection', (socket) => {
+      this.unanswered.set(socket, new Set());
+      socket.once('close', () => this.unanswered.delete(socket));
+    });
+    this.closed = new Promise((resolve) => this.server.once('close', resolve));
+  }
+
+  /**
+   * @param exclusive - in a worker of Node's cluster: a port of its own, not one that all workers share
+   * @throws what `listen` throws
+   */
+  async listen(port: number, exclusive: boolean): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen({ host: this.options.address, port, exclusive }, () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
+    // As EMFILE at a new connection: nothing that should end the process.
+    this.server.on('error', (error) => this.options.onError(error));
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Where the page is, as `http://127.0.0.1:9100/metrics`. */
+  get url(): string {
+    const { address, path } = this.options;
+    return `http://${isIPv6(address) ? `[${address}]` : address}:${this.port}${path}`;
+  }
+
+  /** Stops listening at once, and waits for the answers that are being made; for nobody else. */
+  async close(): Promise<void> {
+    if (!this.isClosing) {
+      this.isClosing = true;
+      this.server.close();
+      for (const [socket, responses] of this.unanswered) {
+        // Idle, silent, or with half a request: Node no longer looks after these while it closes.
+        if (responses.size === 0) socket.destroy();
+        else if ([...responses].every(({ writableEnded }) => writableEnded)) {
+          destroyAfter(socket, ANSWER_TIMEOUT_CLOSING);
+        } else destroyAfter(socket, CLOSE_TIMEOUT);
+      }
+    }
+    await this.closed;
+  }
+
+  private accept(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const responses = this.unanswered.get(socket);
+    if (responses === undefined || socket.destroyed) return;
+    if (responses.size >= MAX_UNANSWERED) {
+      socket.destroy();
+      return;
+    }
+    responses.add(response);
+    response.once('close', () => responses.delete(response));
+    void this.answer(request, response);
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.isClosing) response.setHeader('Connection', 'close');
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      return this.refuse(response, 405, 'Method Not Allowed');
+    }
+    if (hasBody(request)) return this.refuse(response, 413, 'Content Too Large');
+    const pathname = withoutSlash(request.url?.split('?', 1)[0] ?? '');
+    if (pathname === withoutSlash(this.options.path)) return this.answerPage(response);
+    if (pathname === '') {
+      return this.send(
+        response,
+        200,
+        'text/html; charset=utf-8',
+        `<a href="${this.options.path}">Metrics</a>\n`,
+      );
+    }
+    this.send(response, 404, TEXT, 'Not Found\n');
+  }
+
+  private async answerPage(response: ServerResponse): Promise<void> {
+    try {
+      const text = await this.sharedText();
+      this.send(response, 200, this.options.page.contentType, text);
+    } catch (error) {
+      this.options.onError(error);
+      this.send(response, 500, TEXT, 'A metric of the registry could not be collected\n');
+    }
+  }
+
+  private sharedText(): Promise<string> {
+    if (this.text === undefined) {
+      this.text = this.options.page.text();
+      setImmediate(() => (this.text = undefined));
+    }
+    return this.text;
+  }
+
+  /** Answers without reading what else the client has to say. */
+  private refuse(response: ServerResponse, status: number, message: string): void {
+    response.setHeader('Connection', 'close');
+    this.send(response, status, TEXT, `${message}\n`);
+  }
+
+  private send(response: ServerResponse, status: number, contentType: string, body: string): void {
+    const { socket } = response;
+    if (socket === null) return;
+    if (this.isClosing && !response.headersSent) response.setHeader('Connection', 'close');
+    response.statusCode = status;
+    response.setHeader('Content-Type', contentType);
+    response.setHeader('Content-Length', Buffer.byteLength(body));
+    const patience = destroyAfter(socket, this.isClosing ? ANSWER_TIMEOUT_CLOSING : ANSWER_TIMEOUT);
+    response.once('close', () => clearTimeout(patience));
+    response.end(body);
+  }
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
+function withoutSlash(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function destroyAfter(socket: Socket, milliseconds: number): NodeJS.Timeout {
+  return setTimeout(() => socket.destroy(), milliseconds).unref();
+}

@@ -1,0 +1,38 @@
+/** What is looked at of Express, if it is Express. */
+interface ExpressLayer {
+  readonly route?: {
+    readonly path: unknown;
+    readonly methods?: { readonly get?: boolean; readonly _all?: boolean };
+    readonly stack?: readonly { readonly handle: object }[];
+  };
+  match(path: string): boolean;
+}
+
+interface Express {
+  readonly router?: { readonly stack?: unknown };
+  readonly _router?: { readonly stack?: unknown };
+}
+
+/**
+ * The pattern of a route of Express that answers GET at a path before ours does, as a catch-all of the
+ * root module. On Fastify the most specific route wins, and nothing is found.
+ *
+ * @param mark - metadata of our own handler
+ */
+export function shadowingRoute(instance: unknown, path: string, mark: string): string | undefined {
+  try {
+    const { router, _router } = instance as Express;
+    const stack = (router ?? _router)?.stack;
+    if (!Array.isArray(stack)) return undefined;
+    for (const layer of stack as ExpressLayer[]) {
+      const { route } = layer;
+      if (route === undefined) continue;
+      if (route.stack?.some(({ handle }) => Reflect.hasMetadata(mark, handle)) === true) return undefined;
+      const answersGet = route.methods?.get === true || route.methods?._all === true;
+      if (answersGet && layer.match(path)) return String(route.path);
+    }
+  } catch {
+    // Another Express than those that are known: nothing can be told.
+  }
+  return undefined;
+}

@@ -1,0 +1,29 @@
+import { Logger } from '@nestjs/common';
+
+const nest = new Logger('PrometheusMigrations');
+
+/** The one logger of this package. A message is one line: a name from outside cannot add another. */
+export const logger = {
+  log: (message: string) => nest.log(oneLine(message)),
+  warn: (message: string) => nest.warn(oneLine(message)),
+  error: (message: string) => nest.error(oneLine(message)),
+};
+
+// Control characters, and what terminals and log viewers take for the end of a line.
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+function oneLine(message: string): string {
+  return message.replace(CONTROL, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** The name of somebody else's error. Its message may name hosts or quote SQL, and is not logged. */
+export function nameOfError(error: unknown): string {
+  try {
+    return error instanceof Error && typeof error.name === 'string' ? error.name : typeof error;
+  } catch {
+    return 'unknown error';
+  }
+}

@@ -1,0 +1,70 @@
+import type { Socket } from 'node:net';
+import type { DataSource } from 'typeorm';
+import { OwnConnection } from './connection';
+import { areEqual, DefinedMigrations } from './defined';
+import { type Failure, failureOf } from './failure';
+import type { Attempt } from './reader';
+import { RecordedMigrations } from './recorded';
+import { joinMigrations, type MigrationState, type OrderedMigrations } from './state';
+
+/** Collects one DataSource's state: what its code defines, joined with what its database has recorded. */
+export class Collector {
+  private readonly defined: DefinedMigrations;
+  private readonly recorded: RecordedMigrations;
+  private last:
+    { defined: OrderedMigrations; recorded: readonly string[]; state: MigrationState } | undefined;
+
+  /**
+   * @param mayStayOpen - asked about each connection that had to be opened: whether the pool may keep it
+   */
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly mayStayOpen: (socket: Socket) => boolean,
+  ) {
+    this.defined = new DefinedMigrations(dataSource);
+    this.recorded = new RecordedMigrations(dataSource);
+  }
+
+  begin(): Attempt {
+    let connection: OwnConnection | undefined;
+    const state = this.collect(() => (connection = new OwnConnection(this.dataSource)));
+    return {
+      state,
+      released: state.then(
+        () => this.release(connection),
+        () => this.release(connection),
+      ),
+      destroy: () => connection?.destroy() ?? true,
+    };
+  }
+
+  explain(error: unknown): Failure {
+    try {
+      // A destroyed DataSource surfaces as a different error in every driver.
+      if (!this.dataSource.isInitialized) return { reason: 'uninitialized' };
+      return failureOf(error, this.dataSource.options.type);
+    } catch {
+      return failureOf(error, '');
+    }
+  }
+
+  private async collect(connect: () => OwnConnection): Promise<MigrationState> {
+    const defined = await this.defined.read();
+    const recorded = await this.recorded.read(connect());
+    // To compare the names is several times cheaper than to join them, and mostly nothing has changed.
+    if (this.last?.defined !== defined || !areEqual(this.last.recorded, recorded)) {
+      this.last = { defined, recorded, state: joinMigrations(defined, new Set(recorded)) };
+    }
+    return this.last.state;
+  }
+
+  private async release(connection: OwnConnection | undefined): Promise<void> {
+    try {
+      const opened = connection?.openedSocket;
+      if (opened === undefined || this.mayStayOpen(opened)) await connection?.release();
+      else await connection?.close();
+    } catch {
+      // The collection is answered: a connection that cannot be given back is lost already.
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import type { Socket } from 'node:net';
+import type { DataSource, QueryRunner } from 'typeorm';
+import { clock, wait } from '../clock';
+import { MigrationFailure } from './failure';
+import { type ConnectionPool, poolOf } from './pool';
+
+/** Milliseconds between two looks whether a transaction of the application has ended. */
+const LOOK_EVERY = 10;
+/** Milliseconds that a server may take to close a connection before it is destroyed. */
+const CLOSE_TIMEOUT = 1000;
+
+/**
+ * A connection to the database for one collection, apart from the application's: what is read through
+ * it is committed, and it can be destroyed without anybody missing it.
+ *
+ * It uses a query runner of its own. The SQLite drivers have one connection and one query runner for
+ * all: there it waits until no transaction of the application is open.
+ */
+export class OwnConnection {
+  private readonly runner: QueryRunner;
+  private readonly isShared: boolean;
+  private readonly pool: ConnectionPool | undefined;
+  private connecting: Promise<void> | undefined;
+  /** What the pool lends, from when it begins to connect. */
+  private client: unknown;
+  private wasOpened = false;
+  /** Given back, closed or destroyed. */
+  private isGone = false;
+  private isQuerying = false;
+
+  constructor(private readonly dataSource: DataSource) {
+    const { driver } = dataSource;
+    this.runner = dataSource.createQueryRunner('master');
+    this.isShared = (driver as { queryRunner?: unknown }).queryRunner === this.runner;
+    this.pool = this.isShared ? undefined : poolOf(driver);
+  }
+
+  /** The query runner, for what is no SQL. */
+  get queryRunner(): QueryRunner {
+    return this.runner;
+  }
+
+  /** Sends one statement; throws what the driver throws. */
+  async query<Row>(statement: string): Promise<readonly Row[]> {
+    await (this.connecting ??= this.connect());
+    for (;;) {
+      while (this.isInTransaction()) await wait(LOOK_EVERY);
+      if (this.isGone) throw new MigrationFailure('timeout');
+      const rows = await this.send<Row>(statement);
+      // One that began meanwhile may have been seen.
+      if (!this.isInTransaction()) return rows;
+    }
+  }
+
+  /** The socket of a connection that had to be opened for this collection, if it is open still. */
+  get openedSocket(): Socket | undefined {
+    const socket = this.wasOpened ? socketOf(this.client) : undefined;
+    return socket?.destroyed === true ? undefined : socket;
+  }
+
+  /** Gives the connection back to the pool. */
+  async release(): Promise<void> {
+    if (this.isGone) return;
+    this.isGone = true;
+    // What all share is not released: that would drop statements that the application has gathered.
+    if (!this.isShared) await this.runner.release();
+  }
+
+  /** Closes the connection instead, and resolves when the server has closed it as well. */
+  async close(): Promise<void> {
+    const socket = socketOf(this.client);
+    if (socket === undefined || this.pool?.close(this.client, this.runner) !== true) return this.release();
+    this.isGone = true;
+    await new Promise((resolve) => {
+      const patience = clock.setTimeout(() => socket.destroy(), CLOSE_TIMEOUT).unref();
+      socket.once('close', () => {
+        clock.clearTimeout(patience);
+        resolve(undefined);
+      });
+    });
+  }
+
+  /**
+   * Lets go of the connection at once, whatever it is doing.
+   *
+   * @returns whether that was possible; otherwise its statement is still under way
+   */
+  destroy(): boolean {
+    if (this.isGone) return true;
+    const socket = socketOf(this.client);
+    if (socket === undefined && this.isQuerying) return false;
+    this.isGone = true;
+    socket?.destroy();
+    return true;
+  }
+
+  private async connect(): Promise<void> {
+    if (this.pool === undefined) return;
+    const before = this.pool.size;
+    const connecting = this.pool.checkOut(this.runner);
+    // A pool that has to open a connection does so at once: it can be destroyed before it is ready.
+    this.wasOpened = this.pool.size > before;
+    if (this.wasOpened) this.client = this.pool.newest;
+    this.client = await connecting;
+    if (!this.isGone) return;
+    await this.runner.release();
+    throw new MigrationFailure('timeout');
+  }
+
+  private async send<Row>(statement: string): Promise<readonly Row[]> {
+    this.isQuerying = true;
+    try {
+      return (await this.runner.query(statement)) as readonly Row[];
+    } finally {
+      this.isQuerying = false;
+    }
+  }
+
+  private isInTransaction(): boolean {
+    if (!this.isShared || this.isGone) return false;
+    const { databaseConnection } = this.dataSource.driver as {
+      databaseConnection?: { inTransaction?: boolean };
+    };
+    return this.runner.isTransactionActive || databaseConnection?.inTransaction === true;
+  }
+}
+
+/** The socket of a client of node-postgres, mysql2 or mysql. */
+function socketOf(client: unknown): Socket | undefined {
+  const { stream, connection, _socket } = (client ?? {}) as {
+    stream?: Socket;
+    connection?: { stream?: Socket };
+    _socket?: Socket;
+  };
+  return [stream, connection?.stream, _socket].find((socket) => typeof socket?.destroy === 'function');
+}

@@ -1,0 +1,165 @@
+import { InvalidMigrationsError } from '../prometheus-migrations.errors';
+
+/** Every reason for which a connection's migrations cannot be read. */
+export const FAILURE_REASONS = [
+  'timeout',
+  'unreachable',
+  'denied',
+  'uninitialized',
+  'invalid_migrations',
+  'other',
+] as const;
+
+/** Why a connection's migrations could not be read. */
+export type FailureReason = (typeof FAILURE_REASONS)[number];
+
+/** A failure that was understood before any driver saw it. */
+export class MigrationFailure extends Error {
+  constructor(readonly reason: FailureReason) {
+    super(reason);
+  }
+}
+
+/** What a driver's error may carry; none of it can be relied on. */
+interface DriverError {
+  code?: unknown;
+  errno?: unknown;
+  number?: unknown;
+  message?: unknown;
+  name?: unknown;
+}
+
+/** Drivers' string codes: Node's, SQLSTATE, MySQL's, SQLite's, Oracle's, node-postgres' and mssql's. */
+const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
+  [/^(57014|55P03|ER_(LOCK_WAIT|QUERY|STATEMENT)_TIMEOUT|PROTOCOL_SEQUENCE_TIMEOUT)$/, 'timeout'],
+  [/^(SQLITE_BUSY|ETIMEOUT|EREQTIMEOUT)/, 'timeout'],
+  [/^(08...|57P0.|3D000|53300|55000)$/, 'unreachable'],
+  [/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT|ESOCKET|ENOTOPEN|ENOENT|EACCES)/, 'unreachable'],
+  [/^(PROTOCOL_|POOL_|ER_SERVER_SHUTDOWN|ER_BAD_DB|SQLITE_(CANTOPEN|IOERR))/, 'unreachable'],
+  [/^ER_(CON_COUNT_ERROR|USER_LIMIT_REACHED|TOO_MANY_USER_CONNECTIONS)$/, 'unreachable'],
+  [/^(ORA-(01034|01089|03113|03114|03135|125\d\d)|NJS-(003|040|500|503))$/, 'unreachable'],
+  [/^(28...|42501)$/, 'denied'],
+  [/^ER_(\w*ACCESS_DENIED\w*|HOST_NOT_PRIVILEGED|HOST_IS_BLOCKED|ACCOUNT_HAS_BEEN_LOCKED)$/, 'denied'],
+  [/^(ER_MUST_CHANGE_PASSWORD|ELOGIN|SQLITE_(AUTH|PERM)|ORA-(01017|01031|41900))/, 'denied'],
+];
+
+/** Numbers mean something else in each driver: SQL Server's and HANA's errors, MongoDB's, gRPC's status. */
+const REASON_BY_NUMBER: Readonly<Record<string, Readonly<Record<number, FailureReason>>>> = {
+  mssql: { 229: 'denied', 230: 'denied', 916: 'denied', 18456: 'denied', 1222: 'timeout' },
+  sap: { 10: 'denied', 258: 'denied', '-10709': 'unreachable', 131: 'timeout' },
+  mongodb: { 13: 'denied', 18: 'denied', 8000: 'denied', 50: 'timeout' },
+  spanner: { 4: 'timeout', 7: 'denied', 14: 'unreachable', 16: 'denied' },
+  // max_statement_time, of which mysql2 knows no name.
+  mariadb: { 1969: 'timeout' },
+  mysql: { 1969: 'timeout' },
+};
+
+/** For what carries no code at all. */
+const REASON_BY_TEXT: readonly (readonly [RegExp, FailureReason])[] = [
+  [/query read timeout|timeout expired|timeout exceeded when trying to connect/i, 'timeout'],
+  [/database is locked|no connections available|queue limit reached/i, 'timeout'],
+  [/Mongo(WaitQueueTimeout|OperationTimeout)/, 'timeout'],
+  [/ConnectionIsNotSetError|CannotExecuteNotConnectedError|ConnectionNotFoundError/, 'uninitialized'],
+  [/permission denied|not authorized|access denied/i, 'denied'],
+  [/Mongo(Network|ServerSelection|TopologyClosed|NotConnected|ClientClosed|PoolC)/, 'unreachable'],
+  [/connection (error|terminated|timeout|is closed|closed|lost)|in closed state/i, 'unreachable'],
+  [/pool is closed|pool after calling end|connection is not open|client was closed/i, 'unreachable'],
+];
+
+/** Why a collection failed, and what a log may tell of it beyond that. */
+export interface Failure {
+  readonly reason: FailureReason;
+  readonly detail?: string;
+}
+
+/**
+ * Explains what was thrown, whatever it is: an error whose properties throw is `other`.
+ *
+ * @param type - the DataSource's `options.type`: drivers share numbers, not their meaning
+ */
+export function failureOf(error: unknown, type: string): Failure {
+  try {
+    const reason = failureReason(error, type);
+    const detail = failureDetail(error);
+    return detail === undefined ? { reason } : { reason, detail };
+  } catch {
+    return { reason: 'other' };
+  }
+}
+
+function failureReason(error: unknown, type: string): FailureReason {
+  if (error instanceof MigrationFailure) return error.reason;
+  if (error instanceof InvalidMigrationsError) return 'invalid_migrations';
+  const { code, errno, number, name, message } = driverError(error);
+  const byNumber = REASON_BY_NUMBER[type]?.[Number(text(number ?? code ?? errno))];
+  if (byNumber !== undefined) return byNumber;
+  const byCode = REASON_BY_CODE.find(([pattern]) => pattern.test(text(code)));
+  if (byCode !== undefined) return byCode[1];
+  return REASON_BY_TEXT.find(([pattern]) => pattern.test(`${text(name)}: ${text(message)}`))?.[1] ?? 'other';
+}
+
+const MISSING_TABLE_NUMBER: Readonly<Record<string, number>> = { mssql: 208, sap: 259 };
+
+/** Where a driver has only words for it. */
+const MISSING_TABLE_TEXT: Readonly<Record<string, RegExp>> = {
+  'aurora-mysql': /table .+ doesn't exist$/i,
+  'aurora-postgres': /relation .+ does not exist/i,
+  oracle: /ORA-00942/,
+  spanner: /table not found/i,
+};
+
+/** Whether an error says that the migrations table does not exist. */
+export function isMissingTable(error: unknown, type: string): boolean {
+  try {
+    return saysMissing(driverError(error), type);
+  } catch {
+    return false;
+  }
+}
+
+function saysMissing({ code, number, message }: DriverError, type: string): boolean {
+  return (
+    code === '42P01' ||
+    code === 'ER_NO_SUCH_TABLE' ||
+    code === 'ORA-00942' ||
+    (MISSING_TABLE_NUMBER[type] !== undefined &&
+      MISSING_TABLE_NUMBER[type] === Number(text(number ?? code))) ||
+    (MISSING_TABLE_TEXT[type] ?? /^no such table/).test(text(message))
+  );
+}
+
+/**
+ * What may be told of a failure in a log: our own message, or else the driver's code. A driver's
+ * message may name hosts and users or quote SQL, and is kept back.
+ */
+function failureDetail(error: unknown): string | undefined {
+  if (error instanceof InvalidMigrationsError) return error.message;
+  if (error instanceof MigrationFailure) return undefined;
+  const { code, errno, number } = driverError(error);
+  const detail = text(code ?? number ?? errno);
+  return /^[\w-]{1,40}$/.test(detail) ? detail : undefined;
+}
+
+/** A driver's code or message is a word or a number; anything else it may be is none. */
+function text(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+/** Wrappers around the driver's own error: more of them are a circle. */
+const DEEPEST = 8;
+
+/** TypeORM wraps what a driver throws; Node gathers what each address of a host threw. */
+function driverError(thrown: unknown): DriverError {
+  let error = thrown;
+  for (let depth = 0; depth < DEEPEST && isObject(error); depth += 1) {
+    const { driverError: inner, errors, code } = error as Record<string, unknown>;
+    if (isObject(inner)) error = inner;
+    else if (code === undefined && Array.isArray(errors) && errors.length > 0) error = errors[0] as unknown;
+    else return error;
+  }
+  return isObject(error) ? error : { message: text(error) };
+}
+
+function isObject(value: unknown): value is DriverError {
+  return typeof value === 'object' && value !== null;
+}

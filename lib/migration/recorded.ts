@@ -1,0 +1,157 @@
+import type { DataSource } from 'typeorm';
+import type { OwnConnection } from './connection';
+import { failureOf, isMissingTable, MigrationFailure } from './failure';
+import { type MigrationsTable, migrationsTable } from './table';
+
+type Connection = Pick<OwnConnection, 'query' | 'queryRunner'>;
+type Names = readonly string[];
+
+/** What the last read found; `unseen`: the table has to be looked for. */
+type Known = 'unseen' | 'missing' | 'empty' | 'rows';
+
+/** Reads the names that a database has recorded as applied. Never writes. */
+export class RecordedMigrations {
+  private known: Known = 'unseen';
+  private hasAnswered = false;
+  /** Where the table was found, if the DataSource names no schema. */
+  private schema: string | undefined;
+  /** Not on Redshift, nor for a role from which catalogue functions were revoked. */
+  private canProbe = true;
+
+  constructor(private readonly dataSource: DataSource) {}
+
+  /**
+   * The names as they come: in no order, and maybe twice. One statement at each call once the table has
+   * been seen. A missing table is an answer (nothing applied), one that may not be read a failure.
+   * Throws what the driver throws.
+   */
+  async read(connection: Connection): Promise<Names> {
+    if (this.type === 'mongodb') return this.documents(connection);
+    const table = migrationsTable(this.dataSource);
+    const { known } = this;
+    this.known = 'unseen';
+    const names =
+      known === 'empty' || known === 'rows'
+        ? await this.readAgain(table, connection, known)
+        : await this.lookFor(table, connection, known === 'missing');
+    this.hasAnswered = true;
+    this.known = names === undefined ? 'missing' : names.length === 0 ? 'empty' : 'rows';
+    return names ?? [];
+  }
+
+  private get type(): string {
+    return this.dataSource.options.type;
+  }
+
+  /** Names of a table that was there; `undefined` if it is missing now. */
+  private async readAgain(
+    table: MigrationsTable,
+    connection: Connection,
+    known: 'empty' | 'rows',
+  ): Promise<Names | undefined> {
+    const isGuarded = known === 'empty' && this.canProbe && table.selectGuarded !== undefined;
+    const names = await this.select(
+      connection,
+      isGuarded ? table.selectGuarded?.(this.schema) : table.select(this.schema),
+    );
+    // Dropped, reverted or hidden by a policy since: that needs a closer look.
+    const isDoubtful =
+      names === undefined ||
+      names.includes(null) ||
+      (names.length === 0 && known === 'rows' && !!table.probe);
+    return isDoubtful ? this.lookFor(table, connection, false) : (names as Names);
+  }
+
+  /** Names of a table that may be missing; `undefined` if it is. */
+  private async lookFor(
+    table: MigrationsTable,
+    connection: Connection,
+    wasMissing: boolean,
+  ): Promise<Names | undefined> {
+    if (wasMissing && table.poll !== undefined) {
+      const rows = await connection.query<{ found: unknown }>(table.poll);
+      if (rows.length === 0 ? !table.tellsGone : rows[0]?.found == null) return undefined;
+    }
+    if (!(await this.locate(table, connection))) return undefined;
+    const names = await this.select(connection, table.select(this.schema));
+    if (names !== undefined) return names as Names;
+    if (table.missingMayBeDenied) throw new MigrationFailure('denied');
+    if (this.hasAnswered && table.tellsGone && table.poll !== undefined) {
+      const rows = await connection.query(table.poll);
+      if (rows.length === 0) throw new MigrationFailure('unreachable');
+    }
+    return undefined;
+  }
+
+  /** Whether the table may be there; learns in which schema. */
+  private async locate({ probe, currentSchema }: MigrationsTable, connection: Connection): Promise<boolean> {
+    this.schema = undefined;
+    if (probe !== undefined && this.canProbe) {
+      const rows = await this.tryToAsk<{ schema?: string; readable: unknown }>(connection, probe);
+      if (rows !== undefined) {
+        const [found] = rows;
+        if (found === undefined) return false;
+        if (!found.readable) throw new MigrationFailure('denied');
+        if (currentSchema !== undefined) this.schema = found.schema;
+        return true;
+      }
+      this.canProbe = false;
+    }
+    if (currentSchema !== undefined) {
+      const rows = await this.tryToAsk<{ schema: string | null }>(connection, currentSchema);
+      this.schema = rows?.[0]?.schema ?? undefined;
+    }
+    return true;
+  }
+
+  /** `undefined` if the server does not answer this question to this role: `select` may still work. */
+  private async tryToAsk<Row>(
+    connection: Connection,
+    statement: string,
+  ): Promise<readonly Row[] | undefined> {
+    try {
+      return await connection.query<Row>(statement);
+    } catch (error) {
+      const { reason } = failureOf(error, this.type);
+      if (reason === 'denied' || reason === 'other') return undefined;
+      throw error;
+    }
+  }
+
+  /** The names; `undefined` if the table is missing. */
+  private async select(
+    connection: Connection,
+    statement = '',
+  ): Promise<readonly (string | null)[] | undefined> {
+    try {
+      const rows = await connection.query<{ name: string | null }>(statement);
+      return rows.map(({ name }) => name);
+    } catch (error) {
+      if (isMissingTable(error, this.type)) return undefined;
+      throw error;
+    }
+  }
+
+  private async documents({ queryRunner }: Connection): Promise<Names> {
+    const recorded = await (queryRunner as unknown as MongoRunner)
+      .cursor(this.dataSource.options.migrationsTableName ?? 'migrations', {})
+      .project({ _id: 0, name: 1 })
+      .batchSize(MONGO_BATCH_SIZE)
+      .toArray();
+    return recorded.map(({ name }) => name);
+  }
+}
+
+interface MongoRunner {
+  cursor(
+    collection: string,
+    filter: object,
+  ): {
+    project(fields: object): {
+      batchSize(size: number): { toArray(): Promise<{ name: string }[]> };
+    };
+  };
+}
+
+/** Large enough for any list of migrations to come with the first answer. */
+const MONGO_BATCH_SIZE = 100_000;

@@ -1,0 +1,151 @@
+import type { DataSource } from 'typeorm';
+
+/** The statements that read one DataSource's migrations table. None of them writes. */
+export interface MigrationsTable {
+  /**
+   * Selects the names of all recorded migrations.
+   *
+   * @param schema - where the table was found, if the DataSource names none
+   */
+  select(schema?: string): string;
+  /**
+   * Selects the names of a table that was empty, and a row with no name if row level security may hide
+   * others.
+   */
+  readonly selectGuarded?: (schema?: string) => string;
+  /**
+   * Looks for the table, without an error in the server's log: no row if it is missing, else one whose
+   * `readable` tells whether it may be selected from, and `schema` where it is. Left out for servers
+   * where only `select` itself can tell a missing table from a denied one.
+   */
+  readonly probe?: string;
+  /** Tells the `schema` in which TypeORM looks for the table, if the DataSource names none. */
+  readonly currentSchema?: string;
+  /**
+   * Looks again for a table that was missing, as briefly as possible. A row whose `found` is null: still
+   * missing. No row: see {@link MigrationsTable.tellsGone}.
+   */
+  readonly poll?: string;
+  /** No row of `poll` means that the whole database is gone, or else that the table is still missing. */
+  readonly tellsGone: boolean;
+  /** Whether the server answers the same for a missing table and for one that may not be read. */
+  readonly missingMayBeDenied: boolean;
+}
+
+/**
+ * The statements for a DataSource's own `migrationsTableName`, `schema` and `database`.
+ *
+ * The table's path is built and quoted as TypeORM does it when it runs migrations, so both always mean
+ * the same table (source: `MigrationExecutor` and `QueryBuilder.getTableName()`).
+ */
+export function migrationsTable(dataSource: DataSource): MigrationsTable {
+  const { driver, options } = dataSource;
+  const { schema, username } = driver.options as { schema?: string; username?: string };
+  const path = driver
+    .buildTableName(options.migrationsTableName ?? 'migrations', schema, driver.database)
+    .split('.');
+  const quote = (parts: readonly string[]) =>
+    parts.map((part) => (part === '' ? part : driver.escape(part))).join('.');
+  const place: TablePlace = {
+    table: path.at(-1) as string,
+    parent: path.at(-2),
+    quoted: (found) => quote(found === undefined ? path : [found, ...path]),
+    escape: (name) => driver.escape(name),
+  };
+  const select = (found?: string) => `SELECT ${driver.escape('name')} FROM ${place.quoted(found)}`;
+
+  return {
+    select,
+    tellsGone: false,
+    // ORA-00942 stands for both; only in the user's own schema it can't be a missing privilege.
+    missingMayBeDenied:
+      options.type === 'oracle' &&
+      place.parent !== undefined &&
+      place.parent.toUpperCase() !== username?.toUpperCase(),
+    ...DIALECTS[options.type]?.(place, select),
+  };
+}
+
+interface TablePlace {
+  readonly table: string;
+  /** The schema or the database, if the path names one. */
+  readonly parent: string | undefined;
+  /** The table's quoted path, in a schema if the path names none. */
+  readonly quoted: (schema?: string) => string;
+  readonly escape: (name: string) => string;
+}
+
+type Dialect = (place: TablePlace, select: (schema?: string) => string) => Partial<MigrationsTable>;
+
+const postgres: Dialect = ({ table, parent, quoted }, select) => ({
+  probe: postgresProbe(table, parent),
+  selectGuarded: (schema) =>
+    `${select(schema)} UNION ALL SELECT NULL WHERE row_security_active(${literal(quoted(schema))}::regclass)`,
+  ...(parent === undefined && { currentSchema: 'SELECT current_schema() AS "schema"' }),
+  poll: `SELECT 1 AS "found" FROM pg_class WHERE relname = ${literal(table)} AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ${parent === undefined ? 'current_schema()' : literal(parent)})`,
+});
+
+const mysql: Dialect = ({ table, parent }) =>
+  parent === undefined
+    ? {}
+    : {
+        poll: `SELECT table_name AS found FROM information_schema.schemata LEFT JOIN information_schema.tables ON table_schema = ${literal(parent)} AND table_name = ${literal(table)} WHERE schema_name = ${literal(parent)}`,
+        tellsGone: true,
+      };
+
+const sqlite: Dialect = ({ table, parent, escape }) => ({
+  probe: `SELECT 1 AS "readable" FROM ${parent === undefined ? '' : `${escape(parent)}.`}sqlite_master WHERE type IN ('table', 'view') AND name = ${literal(table)} COLLATE NOCASE LIMIT 1`,
+});
+
+/** `runMigrations()` looks for the table in one schema; a plain SELECT may find it in another. */
+const inCurrentSchema =
+  (currentSchema: string): Dialect =>
+  ({ parent }) =>
+    parent === undefined ? { currentSchema } : {};
+
+const DIALECTS: Readonly<Record<string, Dialect>> = {
+  postgres,
+  'aurora-postgres': postgres,
+  cockroachdb: inCurrentSchema('SELECT current_schema() AS "schema"'),
+  mssql: inCurrentSchema('SELECT SCHEMA_NAME() AS "schema"'),
+  mysql,
+  mariadb: mysql,
+  'aurora-mysql': mysql,
+  'better-sqlite3': sqlite,
+  capacitor: sqlite,
+  cordova: sqlite,
+  expo: sqlite,
+  nativescript: sqlite,
+  'react-native': sqlite,
+  sqlite,
+  sqljs: sqlite,
+};
+
+/**
+ * Looks where TypeORM looks: in the schema that is named, else in `current_schema()`. A schema further
+ * up the search_path that the role may not use counts as well if the table is there: it is denied, not
+ * missing. Row level security without a policy for the role hides every row, which is no answer either.
+ */
+function postgresProbe(table: string, schema: string | undefined): string {
+  const readable =
+    "has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT') AND (NOT row_security_active(c.oid)" +
+    " OR EXISTS (SELECT FROM pg_policy, unnest(polroles) r WHERE polrelid = c.oid AND polpermissive AND polcmd IN ('r', '*')" +
+    " AND (r = 0 OR pg_has_role(r, 'USAGE'))))";
+  const start =
+    `SELECT nspname AS "schema", ${readable} AS "readable"` +
+    ' FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace';
+  const isTable = `relname = ${literal(table)} AND relkind IN ('r', 'p', 'v', 'm', 'f')`;
+  return schema === undefined
+    ? `${start}, (${SEARCH_PATH}) s WHERE ${isTable} AND array_position(p, nspname) <= ` +
+        'coalesce(array_position(p, current_schema()), 9999) ORDER BY array_position(p, nspname) DESC LIMIT 1'
+    : `${start} WHERE ${isTable} AND nspname = ${literal(schema)}`;
+}
+
+/** The names in the search_path, as one array `p`: what stands before current_schema() may not be used. */
+const SEARCH_PATH =
+  `SELECT array_agg(coalesce(nullif(coalesce(replace(e[1], '""', '"'), lower(e[2])), '$user'), current_user)::name) p` +
+  ` FROM regexp_matches(current_setting('search_path'), '"((?:[^"]|"")*)"|([^",[:space:]]+)', 'g') e`;
+
+function literal(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,34 @@
+import { logger } from '../logger';
+import type { Collection } from '../migration/reader';
+import type { MigrationState } from '../migration/state';
+
+/**
+ * Logs a connection's first collection, its failure and its recovery, and nothing in between. Neither
+ * hosts nor users nor SQL: of a driver's error only its code.
+ */
+export function logCollection(
+  connection: string,
+  previous: Collection | undefined,
+  current: Collection,
+): void {
+  if (current.status === 'failed') {
+    if (previous?.status === 'failed') return;
+    const detail = current.detail === undefined ? '' : `: ${current.detail}`;
+    logger.warn(
+      `${connection}: migrations could not be read (${current.reason}${detail}). ` +
+        'Metrics report -1 until the database is readable again.',
+    );
+  } else if (previous?.status !== 'read') {
+    const again = previous === undefined ? '' : ' readable again';
+    logger.log(`${connection}: migrations${again}: ${summary(current.state)}`);
+  }
+}
+
+function summary({ applied, unapplied, unknown, outOfOrder }: MigrationState): string {
+  return [
+    `${applied.length} applied`,
+    `${unapplied.length} unapplied`,
+    ...(unknown.length > 0 ? [`${unknown.length} unknown to this code`] : []),
+    ...(outOfOrder.length > 0 ? [`${outOfOrder.length} out of order`] : []),
+  ].join(', ');
+}

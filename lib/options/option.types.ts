@@ -1,0 +1,123 @@
+import type { DefaultMetricsCollectorConfiguration, RegistryContentType } from 'prom-client';
+import type { DataSource } from 'typeorm';
+
+/**
+ * What is needed of a registry: prom-client's has it, and so has any compatible one.
+ */
+export interface MetricsRegistry {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+  getMetricsAsArray(): readonly { readonly name: string }[];
+  getSingleMetric(name: string): unknown;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each registry has a metric class of its own
+  registerMetric(metric: any): void;
+  removeSingleMetric(name: string): void;
+}
+
+/** Options of {@link MigrationsExporter}: what is exported, and how it is read. */
+export interface MigrationsExporterOptions {
+  /**
+   * Put before every metric's name, with `_`. Environment: `PROMETHEUS_METRIC_NAMESPACE`.
+   * @defaultValue none
+   */
+  namespace?: string | undefined;
+  /**
+   * Family prefix of every metric's name. `'django'` gives the names that dashboards for
+   * django-prometheus query.
+   * @defaultValue `'typeorm'`
+   */
+  prefix?: string | undefined;
+  /**
+   * The registry that the metrics are put into; one living exporter for each.
+   * @defaultValue prom-client's `register`
+   */
+  registry?: MetricsRegistry | undefined;
+  /**
+   * `'scrape'`: read again when scraped. `'bootstrap'`: once at start-up, as django-prometheus does.
+   * @defaultValue `'scrape'`
+   */
+  refresh?: 'scrape' | 'bootstrap' | undefined;
+  /**
+   * Milliseconds; a reading that began less than so long ago answers a scrape without a query.
+   * @defaultValue `1000`
+   */
+  maxAge?: number | undefined;
+  /**
+   * Milliseconds that one connection's reading may take before it counts as failed, and that a scrape
+   * or the start-up waits at the most.
+   * @defaultValue `3000`
+   */
+  timeout?: number | undefined;
+  /**
+   * Connections read at the same time.
+   * @defaultValue `16`
+   */
+  concurrency?: number | undefined;
+  /**
+   * DataSources that the container does not hold, by alias.
+   * @defaultValue `{}`
+   */
+  dataSources?: Readonly<Record<string, DataSource>> | undefined;
+  /**
+   * Aliases to leave out.
+   * @defaultValue `[]`
+   */
+  exclude?: readonly string[] | undefined;
+}
+
+/** Options of {@link PrometheusMigrationsModule}. An explicit one wins over its environment variable. */
+export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOptions {
+  /**
+   * Whether migrations are exported at start-up; a function is asked once, then. Where it is false
+   * nothing is read and no migration series exists until the application itself calls
+   * {@link MigrationsExporter.exportMigrations}. Environment: `PROMETHEUS_EXPORT_MIGRATIONS`.
+   * @defaultValue `true`
+   */
+  exportMigrations?: boolean | (() => boolean | Promise<boolean>) | undefined;
+  /**
+   * Route of the controller that serves the registry; `false`: no controller.
+   * @defaultValue `'/metrics'`
+   */
+  path?: string | false | undefined;
+  /**
+   * Serve the metrics on a port of their own as well; `0` takes any free one. One that is in use is an
+   * error. Environment: `PROMETHEUS_METRICS_EXPORT_PORT`.
+   * @defaultValue none
+   */
+  port?: number | undefined;
+  /**
+   * `[first, last]`: serve the metrics on the first port of these that is free; if none is, the log says
+   * so. Wins over `port`. Environment: `PROMETHEUS_METRICS_EXPORT_PORT_RANGE`, as in `8001-8050`.
+   * @defaultValue none
+   */
+  portRange?: readonly [first: number, last: number] | undefined;
+  /**
+   * Address that the port of its own is bound to. Environment: `PROMETHEUS_METRICS_EXPORT_ADDRESS`.
+   * @defaultValue `'127.0.0.1'`
+   */
+  address?: string | undefined;
+  /**
+   * `true`, or prom-client's configuration: collect process metrics into the registry as well.
+   * @defaultValue `false`
+   */
+  defaultMetrics?:
+    boolean | Omit<DefaultMetricsCollectorConfiguration<RegistryContentType>, 'register'> | undefined;
+}
+
+/** What a class passed as `useClass` or `useExisting` to `forRootAsync` implements. */
+export interface PrometheusMigrationsOptionsFactory {
+  createPrometheusMigrationsOptions():
+    Promise<PrometheusMigrationsModuleOptions> | PrometheusMigrationsModuleOptions;
+}
+
+type Resolved<T, Optional extends keyof T> = {
+  readonly [K in Exclude<keyof T, Optional>]-?: Exclude<T[K], undefined>;
+} & { readonly [K in Optional]?: T[K] };
+
+/** Exporter options with the environment and the defaults filled in. */
+export type ResolvedExporterOptions = Resolved<MigrationsExporterOptions, 'namespace'>;
+/** Module options with the environment and the defaults filled in. */
+export type ResolvedModuleOptions = Resolved<
+  PrometheusMigrationsModuleOptions,
+  'namespace' | 'port' | 'portRange'
+>;

@@ -1,0 +1,104 @@
+import { Counter, Gauge } from 'prom-client';
+import { FAILURE_REASONS } from '../migration/failure';
+import type { Monitor } from '../monitor/monitor';
+import type { Snapshot } from '../monitor/snapshots';
+import type { MetricsRegistry } from '../options/option.types';
+import { COLLECTION_ERRORS_HELP, MIGRATION_GAUGES } from './gauges';
+import { type MetricNaming, metricNames } from './names';
+import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
+
+/** The metrics of one monitor, in a registry from when something is exported until they are withdrawn. */
+export class MigrationMetrics implements MetricSet {
+  readonly key: string;
+  readonly description: string;
+  isClosing = false;
+  private isWithdrawn = false;
+  private made: readonly RegisteredMetric[] | undefined;
+  /** What all metrics show that are collected in one turn of the event loop: those of one scrape. */
+  private scrape: Promise<readonly Snapshot[]> | undefined;
+
+  constructor(
+    readonly registry: MetricsRegistry,
+    private readonly naming: MetricNaming,
+    private readonly monitor: Monitor,
+  ) {
+    this.key = metricNames(naming).applied;
+    this.description = `"${this.key.replace(/_applied_total$/, '_*')}"`;
+  }
+
+  /**
+   * Puts the metrics into the registry, or back into it if somebody cleared it.
+   *
+   * @throws {@link RegistryInUseError} if the registry holds one of the names already
+   */
+  publish(): void {
+    if (!this.isWithdrawn) claim(this);
+  }
+
+  /** Takes them out for good. */
+  withdraw(): void {
+    this.isWithdrawn = true;
+    release(this);
+  }
+
+  /**
+   * Each metric has a `collect` of its own, and all that the client calls within one scrape await the
+   * same refresh: one that filled its neighbours would leave them a scrape behind.
+   */
+  readonly metrics = (): readonly RegisteredMetric[] => {
+    return (this.made ??= [...this.gauges(), this.collectionErrors()]);
+  };
+
+  private gauges(): RegisteredMetric[] {
+    const names = metricNames(this.naming);
+    const refresh = () => this.refresh();
+    return MIGRATION_GAUGES.map(({ key, help, aggregator, labelNames = [], labels, value }) => {
+      const gauge: Gauge & { readonly name?: string } = new Gauge({
+        name: names[key],
+        help,
+        aggregator,
+        labelNames: ['connection', ...labelNames],
+        registers: [],
+        async collect() {
+          const snapshots = await refresh();
+          this.reset();
+          for (const snapshot of snapshots) {
+            const current = value(snapshot);
+            if (current === undefined) continue;
+            this.set({ connection: snapshot.connection, ...labels?.(snapshot) }, current);
+          }
+        },
+      });
+      return gauge as RegisteredMetric;
+    });
+  }
+
+  /** Counted by the monitor, so that neither `resetMetrics()` nor another owner can lose a failure. */
+  private collectionErrors(): RegisteredMetric {
+    const refresh = () => this.refresh();
+    const counter: Counter & { readonly name?: string } = new Counter({
+      name: metricNames(this.naming).collectionErrors,
+      help: COLLECTION_ERRORS_HELP,
+      labelNames: ['connection', 'reason'],
+      registers: [],
+      async collect() {
+        const snapshots = await refresh();
+        this.reset();
+        for (const { connection, failures } of snapshots) {
+          // All reasons from the start, so that increase() sees the first failure.
+          for (const reason of FAILURE_REASONS) this.inc({ connection, reason }, failures[reason] ?? 0);
+        }
+      },
+    });
+    return counter as RegisteredMetric;
+  }
+
+  private refresh(): Promise<readonly Snapshot[]> {
+    if (this.scrape === undefined) {
+      this.scrape = this.monitor.refresh();
+      // Not a timer: one that a test fakes would hold this scrape's figures for ever.
+      void Promise.resolve().then(() => (this.scrape = undefined));
+    }
+    return this.scrape;
+  }
+}

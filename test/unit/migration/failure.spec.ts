@@ -1,0 +1,158 @@
+import { QueryFailedError } from 'typeorm';
+import { describe, expect, it } from 'vitest';
+import { failureOf, isMissingTable, MigrationFailure } from '../../../lib/migration/failure';
+import { InvalidMigrationsError } from '../../../lib/prometheus-migrations.errors';
+
+function thrown(fields: object, message = 'secret.example.com SELECT 1') {
+  return Object.assign(new Error(message), fields);
+}
+
+function raise(): never {
+  throw new Error('somebody else');
+}
+
+function selfWrapping(property: string): Error {
+  const error = new Error('x');
+  return Object.assign(error, { [property]: error });
+}
+
+function gatheringItself(): Error {
+  const error = Object.assign(new Error('x'), { errors: [] as unknown[] });
+  error.errors.push(error);
+  return error;
+}
+
+const failureReason = (error: unknown, type: string) => failureOf(error, type).reason;
+const failureDetail = (error: unknown) => failureOf(error, 'postgres').detail;
+
+describe('the reason', () => {
+  it.each([
+    ['postgres', thrown({ code: 'ECONNREFUSED' }), 'unreachable'],
+    ['postgres', thrown({ code: '57P01' }), 'unreachable'],
+    ['postgres', thrown({ code: '53300' }), 'unreachable'],
+    ['postgres', thrown({ code: '55000' }), 'unreachable'],
+    ['postgres', thrown({}, 'Connection terminated unexpectedly'), 'unreachable'],
+    ['postgres', thrown({ code: '42501' }), 'denied'],
+    ['postgres', thrown({ code: '28P01' }), 'denied'],
+    ['postgres', thrown({ code: '57014' }), 'timeout'],
+    ['postgres', thrown({}, 'timeout exceeded when trying to connect'), 'timeout'],
+    ['postgres', thrown({ code: '42703' }), 'other'],
+    ['mysql', thrown({ code: 'ER_TABLEACCESS_DENIED_ERROR', errno: 1142 }), 'denied'],
+    ['mysql', thrown({ code: 'ER_ACCESS_DENIED_ERROR' }), 'denied'],
+    ['mysql', thrown({ code: 'PROTOCOL_CONNECTION_LOST' }), 'unreachable'],
+    ['mysql', thrown({ code: 'ER_LOCK_WAIT_TIMEOUT' }), 'timeout'],
+    ['mysql', thrown({ code: 'PROTOCOL_SEQUENCE_TIMEOUT' }), 'timeout'],
+    ['mariadb', thrown({ errno: 1969 }), 'timeout'],
+    ['mysql', thrown({}, 'No connections available.'), 'timeout'],
+    ['mysql', thrown({ code: 'ER_USER_LIMIT_REACHED' }), 'unreachable'],
+    ['mysql', thrown({ code: 'ER_HOST_IS_BLOCKED' }), 'denied'],
+    ['postgres', thrown({}, 'Query read timeout'), 'timeout'],
+    ['postgres', thrown({}, 'Client was closed and is not queryable'), 'unreachable'],
+    ['postgres', thrown({ code: 'ENOENT' }), 'unreachable'],
+    ['mongodb', thrown({ name: 'MongoWaitQueueTimeoutError' }), 'timeout'],
+    ['mysql', thrown({}, "Can't add new command when connection is in closed state"), 'unreachable'],
+    ['better-sqlite3', thrown({ code: 'SQLITE_BUSY' }), 'timeout'],
+    ['better-sqlite3', thrown({ code: 'SQLITE_CANTOPEN' }), 'unreachable'],
+    ['better-sqlite3', thrown({ code: 'SQLITE_CORRUPT' }), 'other'],
+    ['mssql', thrown({ code: 'EREQUEST', number: 229 }), 'denied'],
+    ['mssql', thrown({ code: 'ESOCKET' }), 'unreachable'],
+    ['oracle', thrown({ code: 'ORA-01031' }), 'denied'],
+    ['oracle', thrown({ code: 'ORA-12541' }), 'unreachable'],
+    ['sap', thrown({ code: 258 }), 'denied'],
+    ['mongodb', thrown({ code: 13 }), 'denied'],
+    ['mongodb', thrown({ name: 'MongoServerSelectionError' }), 'unreachable'],
+    ['spanner', thrown({ code: 14 }), 'unreachable'],
+    // The same number in another driver means something else.
+    ['mysql', thrown({ code: 13 }), 'other'],
+    ['postgres', 'a string', 'other'],
+    ['postgres', undefined, 'other'],
+  ] as const)('%s %o: %s', (type, error, reason) => {
+    expect(failureReason(error, type)).toBe(reason);
+  });
+
+  it("looks into TypeORM's wrapper and into what the addresses of a host threw", () => {
+    expect(failureReason(new QueryFailedError('SELECT 1', [], thrown({ code: '42501' })), 'postgres')).toBe(
+      'denied',
+    );
+    const both = new AggregateError([thrown({ code: 'ECONNREFUSED' }), thrown({ code: 'ECONNREFUSED' })]);
+    expect(failureReason(both, 'postgres')).toBe('unreachable');
+  });
+
+  it.each([
+    ['that wraps itself', () => selfWrapping('driverError')],
+    ['that gathers itself', () => gatheringItself()],
+    ['with a code that has no prototype', () => thrown({ code: Object.create(null) as object })],
+    ['with a symbol for a code', () => thrown({ code: Symbol('code') })],
+    ['with a getter that throws', () => Object.defineProperty({}, 'code', { get: () => raise() })],
+    ['without a prototype', () => Object.create(null) as object],
+  ])('of an error %s is other', (_shape, create) => {
+    const error = create();
+    expect(failureOf(error, 'postgres')).toEqual({ reason: 'other' });
+    expect(isMissingTable(error, 'postgres')).toBe(false);
+  });
+
+  it('of a proxy that throws is other', () => {
+    const error = new Proxy({}, { get: () => raise(), getPrototypeOf: () => raise() });
+    expect(failureOf(error, 'postgres')).toEqual({ reason: 'other' });
+    expect(isMissingTable(error, 'postgres')).toBe(false);
+  });
+
+  it('of an error that wraps itself is that of its own code', () => {
+    expect(failureReason(Object.assign(selfWrapping('driverError'), { code: '42501' }), 'postgres')).toBe(
+      'denied',
+    );
+  });
+
+  it('knows our own failures', () => {
+    expect(failureReason(new InvalidMigrationsError('x'), 'mysql')).toBe('invalid_migrations');
+    expect(failureReason(new MigrationFailure('denied'), 'mysql')).toBe('denied');
+  });
+});
+
+describe('isMissingTable', () => {
+  it.each([
+    ['postgres', thrown({ code: '42P01' })],
+    ['cockroachdb', thrown({ code: '42P01' })],
+    ['mysql', thrown({ code: 'ER_NO_SUCH_TABLE' })],
+    ['mssql', thrown({ number: 208 })],
+    ['sap', thrown({ code: 259 })],
+    ['oracle', thrown({ code: 'ORA-00942' })],
+    ['oracle', thrown({}, 'ORA-00942: table or view does not exist')],
+    ['better-sqlite3', thrown({ code: 'SQLITE_ERROR' }, 'no such table: migrations')],
+    ['spanner', thrown({ code: 3 }, 'Table not found: migrations')],
+    ['aurora-postgres', thrown({}, 'ERROR: relation "migrations" does not exist')],
+    ['aurora-mysql', thrown({}, "Table 'shop.migrations' doesn't exist")],
+  ] as const)('%s %o', (type, error) => {
+    expect(isMissingTable(error, type)).toBe(true);
+  });
+
+  it.each([
+    ['postgres', thrown({ code: '42501' }, 'permission denied for table migrations')],
+    [
+      'mysql',
+      thrown({ code: 'ER_TABLEACCESS_DENIED_ERROR' }, "SELECT command denied for table 'migrations'"),
+    ],
+    ['mssql', thrown({ number: 229 })],
+    ['postgres', thrown({ code: 208 })],
+    // Lost in the engine is not missing: the rows are unknown.
+    ['mariadb', thrown({ errno: 1932 }, "Table 'shop.migrations' doesn't exist in engine")],
+    ['postgres', thrown({ code: 'ECONNREFUSED' })],
+  ] as const)('not %s %o', (type, error) => {
+    expect(isMissingTable(error, type)).toBe(false);
+  });
+});
+
+describe('the detail', () => {
+  it("tells a driver's code, never its words", () => {
+    expect(failureDetail(thrown({ code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED');
+    expect(failureDetail(thrown({ number: 229 }))).toBe('229');
+    expect(failureDetail(thrown({ errno: 1932 }))).toBe('1932');
+    expect(failureDetail(thrown({}))).toBeUndefined();
+    expect(failureDetail(thrown({ code: 'at secret.example.com' }))).toBeUndefined();
+  });
+
+  it('tells our own message', () => {
+    expect(failureDetail(new InvalidMigrationsError('The migration "A" …'))).toBe('The migration "A" …');
+    expect(failureDetail(new MigrationFailure('denied'))).toBeUndefined();
+  });
+});

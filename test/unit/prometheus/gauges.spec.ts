@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import type { Collection } from '../../../lib/migration/reader';
+import { joinMigrations, orderMigrations } from '../../../lib/migration/state';
+import { METRIC_NAMES, metricNames } from '../../../lib/prometheus/names';
+import { fingerprint, MIGRATION_GAUGES } from '../../../lib/prometheus/gauges';
+
+const took = { sequence: 1, startedAt: 0, at: 0 };
+
+function values(collection: Collection | undefined, lastSuccess?: number) {
+  const snapshot = { connection: 'default', database: 'postgres', collection, lastSuccess, failures: {} };
+  return Object.fromEntries(MIGRATION_GAUGES.map(({ key, value }) => [key, value(snapshot)]));
+}
+
+describe('MIGRATION_GAUGES', () => {
+  it('counts what was read', () => {
+    const state = joinMigrations(
+      orderMigrations(['A1700000000001', 'A1700000000003', 'A1700000000004']),
+      new Set(['A1700000000003', 'X1700000000002']),
+    );
+    expect(values({ status: 'read', state, durationSeconds: 0.5, ...took }, 12)).toEqual({
+      applied: 2,
+      unapplied: 2,
+      defined: 3,
+      unknown: 1,
+      outOfOrder: 1,
+      info: 1,
+      collectionSuccess: 1,
+      collectionDuration: 0.5,
+      lastSuccess: 12,
+    });
+  });
+
+  it('reads -1 or nothing at all, and success 0, where the truth is not known', () => {
+    expect(values({ status: 'failed', reason: 'denied', durationSeconds: 3, ...took }, 12)).toEqual({
+      applied: -1,
+      unapplied: -1,
+      defined: undefined,
+      unknown: undefined,
+      outOfOrder: undefined,
+      info: undefined,
+      collectionSuccess: 0,
+      collectionDuration: 3,
+      lastSuccess: 12,
+    });
+  });
+
+  it('reads -1 and success 0, and nothing else, until the first collection', () => {
+    const known = Object.entries(values(undefined)).filter(([, value]) => value !== undefined);
+    expect(Object.fromEntries(known)).toEqual({ applied: -1, unapplied: -1, collectionSuccess: 0 });
+  });
+
+  it('names an aggregator for each: the lowest of success and last success, the highest of all else', () => {
+    expect(MIGRATION_GAUGES.filter(({ aggregator }) => aggregator === 'min').map(({ key }) => key)).toEqual([
+      'collectionSuccess',
+      'lastSuccess',
+    ]);
+  });
+
+  it('has a name for each, and only the two inherited gauges end in _total', () => {
+    const totals = MIGRATION_GAUGES.map(({ key }) => METRIC_NAMES[key]).filter((name) =>
+      name.endsWith('_total'),
+    );
+    expect(totals).toEqual(['typeorm_migrations_applied_total', 'typeorm_migrations_unapplied_total']);
+  });
+});
+
+describe('fingerprint', () => {
+  it('is equal for the same names only', () => {
+    expect(fingerprint(['A', 'B'])).toMatch(/^[0-9a-f]{12}$/);
+    expect(fingerprint(['A', 'B'])).toBe(fingerprint(['A', 'B']));
+    expect(fingerprint(['A', 'B'])).not.toBe(fingerprint(['AB']));
+  });
+});
+
+describe('metricNames', () => {
+  it('puts namespace and prefix in front', () => {
+    expect(metricNames({ prefix: 'django' }).applied).toBe('django_migrations_applied_total');
+    expect(metricNames({ namespace: 'myapp', prefix: 'django' }).unapplied).toBe(
+      'myapp_django_migrations_unapplied_total',
+    );
+    expect(METRIC_NAMES).toEqual(metricNames({ prefix: 'typeorm' }));
+  });
+});
