@@ -28,12 +28,14 @@ export interface MigrationsExporterOptions {
    */
   prefix?: string | undefined;
   /**
-   * The registry that the metrics are put into; one living exporter for each.
+   * The registry that the metrics are put into. Of several exporters with the same names on one
+   * registry, the newest that is not closed has its metrics there.
    * @defaultValue prom-client's `register`
    */
   registry?: MetricsRegistry | undefined;
   /**
-   * `'scrape'`: read again when scraped. `'bootstrap'`: once at start-up, as django-prometheus does.
+   * `'scrape'`: read again when scraped. `'bootstrap'`: once, when the DataSource is ready, as
+   * django-prometheus does.
    * @defaultValue `'scrape'`
    */
   refresh?: 'scrape' | 'bootstrap' | undefined;
@@ -43,13 +45,14 @@ export interface MigrationsExporterOptions {
    */
   maxAge?: number | undefined;
   /**
-   * Milliseconds that one connection's reading may take before it counts as failed, and that a scrape
-   * or the start-up waits at the most.
+   * Milliseconds that one connection's reading may take before it counts as failed. A scrape, the first
+   * readings at start-up and an `exportMigrations` function are waited for no longer.
    * @defaultValue `3000`
    */
   timeout?: number | undefined;
   /**
-   * Connections read at the same time.
+   * Connections read at the same time. With more connections, those whose turn has not come within
+   * `timeout` keep their newest reading.
    * @defaultValue `16`
    */
   concurrency?: number | undefined;
@@ -68,14 +71,15 @@ export interface MigrationsExporterOptions {
 /** Options of {@link PrometheusMigrationsModule}. An explicit one wins over its environment variable. */
 export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOptions {
   /**
-   * Whether migrations are exported at start-up; a function is asked once, then. Where it is false
+   * Whether migrations are exported at start-up; a function is asked once, then. If it is false,
    * nothing is read and no migration series exists until the application itself calls
    * {@link MigrationsExporter.exportMigrations}. Environment: `PROMETHEUS_EXPORT_MIGRATIONS`.
    * @defaultValue `true`
    */
   exportMigrations?: boolean | (() => boolean | Promise<boolean>) | undefined;
   /**
-   * Route of the controller that serves the registry; `false`: no controller.
+   * Route of the controller that serves the registry, taken literally; `false`: no controller. A
+   * controller that has the same route already keeps it.
    * @defaultValue `'/metrics'`
    */
   path?: string | false | undefined;
