@@ -1,7 +1,7 @@
 /**
- * The directions of imports in lib/:
- * data-source → migration → monitor → prometheus → http, each seen by those to its right only;
- * options beside them, module and index on top.
+ * The directions of imports in lib/: data-source, migration → monitor → verdict → the rooms of those who
+ * ask (prometheus, health, gate, status), none of which imports another → http. options beside them,
+ * module and index on top.
  */
 const errorFile = '^lib/prometheus-migrations\\.errors\\.ts$';
 const shared = [errorFile, '^lib/(clock|logger)\\.ts$'];
@@ -49,15 +49,19 @@ module.exports = {
     {
       name: 'the-evaluator-knows-no-prometheus',
       severity: 'error',
-      from: { path: '^lib/(data-source|migration|monitor)/' },
+      from: { path: '^lib/(data-source|migration|monitor|verdict|health|gate|status)/' },
       to: { path: 'node_modules/prom-client/' },
     },
     room('data-source'),
     room('migration'),
     room('monitor', 'data-source', 'migration'),
-    room('options', 'data-source'),
+    room('verdict', 'migration', 'monitor'),
+    room('options', 'data-source', 'verdict'),
     room('prometheus', 'migration', 'monitor', 'options'),
-    room('http', 'options', 'prometheus'),
+    room('health', 'migration', 'monitor', 'verdict'),
+    room('gate', 'monitor', 'options', 'verdict'),
+    room('status', 'monitor', 'verdict'),
+    room('http', 'health', 'options', 'prometheus', 'status', 'verdict'),
     {
       name: 'typeorm-as-types-only',
       comment: 'a second copy of typeorm in node_modules must not matter',

@@ -50,6 +50,20 @@ export class NotADataSourceError extends PrometheusMigrationsError {
   }
 }
 
+/** A policy names a connection that is not exported. */
+export class UnknownConnectionError extends PrometheusMigrationsError {
+  /** @param known - the aliases that there are */
+  constructor(connection: string, known: readonly string[]) {
+    super(
+      `connections names ${describe(connection)}, which is not an exported connection. ` +
+        `Known are: ${known.map(describe).join(', ') || 'none'}.`,
+    );
+  }
+}
+
+/** The application does not start: its migrations are not up to date, and its options forbid that. */
+export class MigrationsGateError extends PrometheusMigrationsError {}
+
 /** TypeORM would refuse to run the migrations that the DataSource defines. */
 export class InvalidMigrationsError extends PrometheusMigrationsError {}
 

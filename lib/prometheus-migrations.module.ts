@@ -1,7 +1,6 @@
 import {
   type BeforeApplicationShutdown,
   type DynamicModule,
-  type FactoryProvider,
   Inject,
   Module,
   type NestModule,
@@ -9,15 +8,16 @@ import {
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type Provider,
-  type Type,
 } from '@nestjs/common';
-import { ApplicationConfig, DiscoveryModule, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
 import { DataSourceExplorer } from './data-source/explorer';
-import type { MetricsController } from './http/metrics.controller';
+import { StartupGate } from './gate/startup';
+import { MigrationsHealthIndicator } from './health/indicator';
 import { MetricsPort } from './http/port';
-import { createMetricsController, MetricsRoute } from './http/route';
+import type { ControllerRoute } from './http/route';
 import { logger, nameOfError } from './logger';
 import { Monitor } from './monitor/monitor';
+import { asksToExport } from './options/export-migrations';
 import type { PrometheusMigrationsModuleOptions, ResolvedModuleOptions } from './options/option.types';
 import { resolveModuleOptions } from './options/resolve';
 import { DefaultMetrics } from './prometheus/default-metrics';
@@ -27,15 +27,16 @@ import {
   type ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
-  OWN_EXPORTER,
   RESOLVED_OPTIONS,
+  ROUTES,
 } from './prometheus-migrations.module-definition';
-import { asksToExport } from './options/export-migrations';
+import { controllersOf, providersOf } from './prometheus-migrations.providers';
+import { MigrationsStatus } from './status/status';
 
 /**
  * Exports the migrations of every TypeORM `DataSource` of the application as Prometheus gauges, and
- * serves them. Import it once, in the root module; {@link MigrationsExporter} can then be injected
- * anywhere.
+ * serves them. Import it once, in the root module; {@link MigrationsExporter} and
+ * {@link MigrationsHealthIndicator} can then be injected anywhere.
  *
  * @example
  * ```ts
@@ -53,18 +54,21 @@ export class PrometheusMigrationsModule
     BeforeApplicationShutdown,
     OnApplicationShutdown
 {
+  private portClosed: Promise<void> | undefined;
+
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedModuleOptions,
     @Inject(Monitor) private readonly monitor: Monitor,
     @Inject(MigrationMetrics) private readonly metrics: MigrationMetrics,
     @Inject(DefaultMetrics) private readonly defaultMetrics: DefaultMetrics,
+    @Inject(StartupGate) private readonly gate: StartupGate,
     @Inject(MetricsPort) private readonly port: MetricsPort,
-    @Inject(MetricsRoute) private readonly route: MetricsRoute,
+    @Inject(ROUTES) private readonly routes: readonly ControllerRoute[],
     @Inject(DataSourceExplorer) private readonly explorer: DataSourceExplorer,
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {
     super();
-    this.route.set();
+    for (const route of this.routes) route.set();
   }
 
   /**
@@ -95,9 +99,10 @@ export class PrometheusMigrationsModule
 
   /** Before the routes are built: all controllers of the application are known here. */
   configure(): void {
-    this.route.yield(PrometheusMigrationsModule);
+    for (const route of this.routes) route.yield(PrometheusMigrationsModule);
   }
 
+  /** @throws {@link MigrationsGateError} if the options say that the application must not start */
   async onApplicationBootstrap(): Promise<void> {
     try {
       await this.start();
@@ -111,31 +116,35 @@ export class PrometheusMigrationsModule
   }
 
   private async start(): Promise<void> {
-    this.route.report();
+    for (const route of this.routes) route.report();
     this.defaultMetrics.publish();
     // Before the first collection: a database that hangs does not keep the port closed.
     await this.port.open(Boolean(this.host.httpAdapter));
-    if (!(await asksToExport(this.options))) return;
+    const exports = await asksToExport(this.options);
+    if (exports) this.export();
+    if (exports || this.gate.isSet) await this.gate.pass(await this.monitor.bootstrap());
+  }
+
+  private export(): void {
     this.metrics.publish();
+    this.monitor.includeAll();
     for (const alias of this.explorer.requestScoped()) logger.log(requestScopedLine(alias));
-    await this.monitor.bootstrap();
   }
 
   /** The first hook of a shutdown: whoever starts meanwhile may have the registry and the port. */
   onModuleDestroy(): void {
+    this.gate.stop();
     this.metrics.isClosing = true;
     this.defaultMetrics.isClosing = true;
-    this.closing = this.port.close().catch((error: unknown) => {
+    this.portClosed = this.port.close().catch((error: unknown) => {
       logger.error(`The metrics' own port could not be closed (${nameOfError(error)}).`);
     });
   }
 
-  private closing: Promise<void> | undefined;
-
   /** While the connections are still there: TypeORM closes them in `onApplicationShutdown`. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.monitor.stop();
-    await this.closing;
+    await this.portClosed;
   }
 
   /** Late enough for the scrapes that the HTTP server still answers while it closes. */
@@ -152,70 +161,14 @@ function requestScopedLine(alias: string): string {
   );
 }
 
-/** The exporter that is injected in an application of several modules: that of the first. */
-const exporters = new WeakMap<ModulesContainer, MigrationsExporter>();
-
 function define(definition: DynamicModule, resolvedOptions: Provider): DynamicModule {
-  const controller = createMetricsController(OWN_EXPORTER);
+  const controllers = controllersOf();
   return {
     ...definition,
     global: true,
     imports: [...(definition.imports ?? []), DiscoveryModule],
-    controllers: [controller],
-    providers: [...(definition.providers ?? []), resolvedOptions, DataSourceExplorer, ...partsOf(controller)],
-    exports: [MigrationsExporter],
+    controllers: Object.values(controllers),
+    providers: [...(definition.providers ?? []), resolvedOptions, ...providersOf(controllers)],
+    exports: [MigrationsExporter, MigrationsHealthIndicator, MigrationsStatus],
   };
-}
-
-function partsOf(controller: Type<MetricsController>): FactoryProvider[] {
-  return [
-    {
-      provide: Monitor,
-      inject: [RESOLVED_OPTIONS, DataSourceExplorer],
-      useFactory: (options: ResolvedModuleOptions, explorer: DataSourceExplorer) =>
-        new Monitor(options, () => explorer.explore()),
-    },
-    {
-      provide: MigrationMetrics,
-      inject: [RESOLVED_OPTIONS, Monitor],
-      useFactory: (options: ResolvedModuleOptions, monitor: Monitor) =>
-        new MigrationMetrics(options.registry, options, monitor),
-    },
-    {
-      provide: DefaultMetrics,
-      inject: [RESOLVED_OPTIONS],
-      useFactory: ({ registry, defaultMetrics }: ResolvedModuleOptions) =>
-        new DefaultMetrics(registry, defaultMetrics),
-    },
-    {
-      provide: MetricsPort,
-      inject: [RESOLVED_OPTIONS],
-      useFactory: (options: ResolvedModuleOptions) => new MetricsPort(options),
-    },
-    {
-      provide: MetricsRoute,
-      inject: [RESOLVED_OPTIONS, ModulesContainer, ApplicationConfig, HttpAdapterHost],
-      useFactory: (
-        { path }: ResolvedModuleOptions,
-        modules: ModulesContainer,
-        config: ApplicationConfig,
-        host: HttpAdapterHost,
-      ) => new MetricsRoute(controller, path, { modules, config, host }),
-    },
-    {
-      provide: OWN_EXPORTER,
-      inject: [Monitor, MigrationMetrics],
-      useFactory: (monitor: Monitor, metrics: MigrationMetrics) =>
-        new MigrationsExporter({ monitor, metrics }),
-    },
-    {
-      provide: MigrationsExporter,
-      inject: [OWN_EXPORTER, ModulesContainer],
-      useFactory: (own: MigrationsExporter, modules: ModulesContainer) => {
-        const first = exporters.get(modules) ?? own;
-        exporters.set(modules, first);
-        return first;
-      },
-    },
-  ];
 }

@@ -2,13 +2,9 @@ import { Controller, Get, Inject, Res, SetMetadata, VERSION_NEUTRAL } from '@nes
 import { HttpAdapterHost } from '@nestjs/core';
 import type { MetricsRegistry } from '../options/option.types';
 import { MigrationsExporter } from '../prometheus/exporter';
-import { restore } from '../prometheus/registry';
 import { answerPastInterceptors } from './answer';
-
-/** Metadata of the handler: Nest copies it to the route, by which ours is told from others. */
-export const METRICS_ROUTE = 'nestjs-prometheus-migrations/metrics-route';
-/** By this `@nestjs/swagger` leaves a controller out of the document. */
-const SWAGGER_EXCLUDE = 'swagger/apiExcludeController';
+import { OWN_ROUTE, SWAGGER_EXCLUDE } from './metadata';
+import { metricsPage } from './pages';
 
 /**
  * Serves the registry of the {@link MigrationsExporter}, on Express and Fastify.
@@ -34,11 +30,8 @@ export class MetricsController {
 
   /** Answers with the exposition text; interceptors see no body, and cannot wrap it. */
   @Get()
-  @SetMetadata(METRICS_ROUTE, true)
+  @SetMetadata(OWN_ROUTE, true)
   async metrics(@Res({ passthrough: true }) response: unknown): Promise<void> {
-    const { registry } = this.exporter;
-    restore(registry);
-    const text = await registry.metrics();
-    answerPastInterceptors(this.host.httpAdapter, response, registry.contentType, text);
+    answerPastInterceptors(this.host.httpAdapter, response, await metricsPage(this.exporter.registry));
   }
 }

@@ -1,11 +1,9 @@
 import { logger, nameOfError } from '../logger';
-import { MODULE_OPTIONS } from '../options/option.table';
-import type { MetricsRegistry, ResolvedModuleOptions } from '../options/option.types';
+import type { ResolvedModuleOptions } from '../options/option.types';
 import { InvalidOptionError, PortInUseError } from '../prometheus-migrations.errors';
-import { restore } from '../prometheus/registry';
-import { PageServer } from './server';
+import { type Page, PageServer } from './server';
 
-type PortOptions = Pick<ResolvedModuleOptions, 'port' | 'portRange' | 'address' | 'path' | 'registry'>;
+type PortOptions = Pick<ResolvedModuleOptions, 'port' | 'portRange' | 'address' | 'registry'>;
 
 /** Ports of this process that serve metrics. */
 const open = new Set<MetricsPort>();
@@ -21,7 +19,11 @@ export class MetricsPort {
   private server: PageServer | undefined;
   private isClosing = false;
 
-  constructor(private readonly options: PortOptions) {}
+  /** @param pages - what it serves, the metrics first */
+  constructor(
+    private readonly options: PortOptions,
+    private readonly pages: readonly [Page, ...Page[]],
+  ) {}
 
   /**
    * @param hasHttp - whether the application has an HTTP server of its own
@@ -74,16 +76,10 @@ export class MetricsPort {
 
   /** @returns whether the port was free */
   private async listen(port: number): Promise<boolean> {
-    const { address, path, registry, portRange } = this.options;
+    const { address, portRange } = this.options;
     const server = new PageServer({
       address,
-      path: path === false ? (MODULE_OPTIONS.path.default as string) : path,
-      page: {
-        get contentType() {
-          return registry.contentType;
-        },
-        text: () => metricsOf(registry),
-      },
+      pages: this.pages,
       onError: (error) => logger.error(`A scrape of the metrics' own port failed (${nameOfError(error)}).`),
     });
     try {
@@ -99,11 +95,6 @@ export class MetricsPort {
     else logger.log(`Metrics are served on ${server.url}`);
     return true;
   }
-}
-
-async function metricsOf(registry: MetricsRegistry): Promise<string> {
-  restore(registry);
-  return registry.metrics();
 }
 
 function bindError(code: string, port: number, address: string): InvalidOptionError {

@@ -1,104 +1,128 @@
-import { Controller, Inject, RequestMethod, type Type, VERSION_NEUTRAL } from '@nestjs/common';
+import {
+  Controller,
+  Inject,
+  type InjectionToken,
+  RequestMethod,
+  type Type,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
 import { type ApplicationConfig, HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
 import { logger } from '../logger';
-import { METRICS_ROUTE, MetricsController } from './metrics.controller';
 import { controllerAt, modulePathOf, servedPath } from './application-routes';
+import { OWN_ROUTE } from './metadata';
 import { shadowingRoute } from './shadow';
-
-/** The paths of all modules of one application. */
-const paths = new WeakMap<ModulesContainer, string[]>();
 
 /**
  * A controller class of its own for each module: their routes differ, and metadata on a shared class
- * would give all of them the route of the last. Guards see {@link MetricsController} all the same.
+ * would give all of them the route of the last. Guards see the base class all the same.
  *
- * @param exporter - token of the exporter whose registry it serves
+ * @param source - token of what it serves
  */
-export function createMetricsController(exporter: symbol): Type<MetricsController> {
-  const controller = class extends MetricsController {
+export function controllerOf(base: Type, source: InjectionToken): Type {
+  const controller = class extends base {
     static {
-      Object.defineProperty(this, 'name', { value: MetricsController.name });
-      Object.defineProperty(this.prototype, 'constructor', { value: MetricsController });
+      Object.defineProperty(this, 'name', { value: base.name });
+      Object.defineProperty(this.prototype, 'constructor', { value: base });
     }
   };
-  Inject(exporter)(controller, undefined, 0);
+  Inject(source)(controller, undefined, 0);
   Inject(HttpAdapterHost)(controller, undefined, 1);
   return controller;
 }
 
+/** What is known of the application that a route is part of. */
+export interface Application {
+  readonly modules: ModulesContainer;
+  readonly config: ApplicationConfig;
+  readonly host: HttpAdapterHost;
+}
+
+/** One page that the application serves, if its path is set. */
+export interface RouteOptions {
+  /** What users refer to in `forRoutes()`. */
+  readonly base: Type;
+  /** The class that serves it, made by {@link controllerOf}. */
+  readonly controller: Type;
+  readonly path: string | false;
+  /** The option that sets the path. */
+  readonly option: string;
+  /** Subject and verb for the log, as `Metrics are`. */
+  readonly what: string;
+  /** Whether the page can have another route by a subclass of its controller. */
+  readonly isExtended: boolean;
+}
+
+/** The paths of all modules of one application, by base class. */
+const paths = new WeakMap<ModulesContainer, Map<Type, string[]>>();
+
 /** Gives one module's controller its route, and finds out what stands in its way. */
-export class MetricsRoute {
+export class ControllerRoute {
   /** Where it is served, prefix included. */
   private served: string | undefined;
 
   constructor(
-    private readonly controller: Type<MetricsController>,
-    private readonly path: string | false,
-    private readonly application: {
-      readonly modules: ModulesContainer;
-      readonly config: ApplicationConfig;
-      readonly host: HttpAdapterHost;
-    },
+    private readonly options: RouteOptions,
+    private readonly application: Application,
   ) {}
 
   /**
    * Sets the route, as early as the options are known: middleware is bound to it before Nest builds the
-   * routes. `MetricsController` stands for the controllers of all modules in `forRoutes()`.
+   * routes. The base class stands for the controllers of all modules in `forRoutes()`.
    */
   set(): void {
-    setPath(this.controller, this.path === false ? [] : this.path);
+    const { base, controller, path } = this.options;
     const { modules } = this.application;
-    const all = paths.get(modules) ?? [];
-    if (this.path !== false) all.push(this.path);
-    paths.set(modules, all);
-    setPath(MetricsController, all);
+    setPath(controller, path === false ? [] : path);
+    const byBase = paths.get(modules) ?? new Map<Type, string[]>();
+    const all = [...(byBase.get(base) ?? []), ...(path === false ? [] : [path])];
+    paths.set(modules, byBase.set(base, all));
+    setPath(base, all);
   }
 
   /** Leaves the path to a controller that has it already; called when all routes are known. */
   yield(module: object): void {
+    const { controller, path, option } = this.options;
     const { modules, config, host } = this.application;
-    if (this.path === false || !host.httpAdapter) return;
+    if (path === false || !host.httpAdapter) return;
     const platform = host.httpAdapter.getType();
     if (platform === 'fastify') answerTrailingSlash(host.httpAdapter.getInstance<FastifyInstance>());
-    const served = servedPath(config, this.path, modulePathOf(modules, module));
-    const other = controllerAt(served, {
-      modules,
-      config,
-      ours: this.controller,
-      byHost: platform === 'express',
-    });
+    const served = servedPath(config, path, modulePathOf(modules, module));
+    const application = { modules, config, ours: controller, byHost: platform === 'express' };
+    const other = controllerAt(served, application);
     if (other === undefined) {
       this.served = served;
       return;
     }
-    setPath(this.controller, []);
+    setPath(controller, []);
     logger.warn(
       `GET ${served} is served by ${other} already: it keeps the route. ` +
-        'If it serves the same registry, set the option path to false; otherwise set path to another.',
+        (option === 'path'
+          ? 'If it serves the same registry, set the option path to false; otherwise set path to another.'
+          : `Set the option ${option} to another path.`),
     );
   }
 
-  /** Tells where the metrics are, or what answers in their place; called when the routes are built. */
+  /** Tells where the page is, or what answers in its place; called when the routes are built. */
   report(): void {
     if (this.served === undefined) return;
-    const shadow = shadowingRoute(
-      this.application.host.httpAdapter.getInstance(),
-      this.served,
-      METRICS_ROUTE,
-    );
+    const { base, what, isExtended } = this.options;
+    const instance: unknown = this.application.host.httpAdapter.getInstance();
+    const shadow = shadowingRoute(instance, this.served, OWN_ROUTE);
     if (shadow === undefined) {
-      logger.log(`Metrics are served at ${this.served}`);
+      logger.log(`${what} served at ${this.served}`);
       return;
     }
     logger.warn(
-      `GET ${this.served} is answered by the route ${shadow}, which comes first: the metrics are not served there. ` +
-        'Give them a port of their own with the option port, or extend MetricsController ' +
-        "and put the subclass first among the root module's controllers.",
+      `GET ${this.served} is answered by the route ${shadow}, which comes first: nothing of this package is served there. ` +
+        'Give the metrics a port of their own with the option port' +
+        (isExtended
+          ? `, or extend ${base.name} and put the subclass first among the root module's controllers.`
+          : ': it serves this as well.'),
     );
   }
 }
 
-function setPath(controller: Type<MetricsController>, path: string | string[]): void {
+function setPath(controller: Type, path: string | string[]): void {
   Controller({ path, version: VERSION_NEUTRAL })(controller);
 }
 
@@ -126,7 +150,7 @@ function answerTrailingSlash(instance: FastifyInstance): void {
   if (slashed.has(instance) || (routerOptions?.ignoreTrailingSlash ?? ignoreTrailingSlash) === true) return;
   slashed.add(instance);
   instance.addHook('onRoute', ({ method, url, handler, constraints }) => {
-    const isOurs = typeof handler === 'function' && Reflect.hasMetadata(METRICS_ROUTE, handler);
+    const isOurs = typeof handler === 'function' && Reflect.hasMetadata(OWN_ROUTE, handler);
     if (!isOurs || method !== RequestMethod[RequestMethod.GET] || url.endsWith('/')) return;
     instance.route({ method, url: `${url}/`, handler, constraints });
   });

@@ -1,17 +1,23 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
+import { clock } from '../clock';
+import type { Answer } from './answer';
 
-/** What the server answers at its path. */
+/** A page that the server has. */
 export interface Page {
-  readonly contentType: string;
-  text(): Promise<string>;
+  readonly path: string;
+  /** Its name in the index. */
+  readonly title: string;
+  /** The answer if it cannot be made. */
+  readonly failure: string;
+  /** @param accept - the header `Accept` of the request */
+  answer(accept: string | undefined): Promise<Answer>;
 }
 
 export interface ServerOptions {
-  readonly page: Page;
-  readonly path: string;
+  readonly pages: readonly [Page, ...Page[]];
   readonly address: string;
-  /** Called when the page cannot be made, or a connection cannot be accepted. */
+  /** Called when a page cannot be made, or a connection cannot be accepted. */
   onError(error: unknown): void;
 }
 
@@ -27,7 +33,7 @@ const MAX_CONNECTIONS = 100;
 /** Requests of one client that are not answered yet: no scraper sends a second one before its answer. */
 const MAX_UNANSWERED = 4;
 
-/** A server of its own beside the application's, for one page. */
+/** A server of its own beside the application's, for a few pages. */
 export class PageServer {
   /** Resolves when it does not listen any more, and nobody waits for an answer. */
   readonly closed: Promise<void>;
@@ -35,8 +41,8 @@ export class PageServer {
   /** The open connections, with what is not answered yet on each. */
   private readonly unanswered = new Map<Socket, Set<ServerResponse>>();
   private isClosing = false;
-  /** The text for all requests of one turn of the event loop. */
-  private text: Promise<string> | undefined;
+  /** What the requests of one turn of the event loop share. */
+  private readonly shared = new Map<string, Promise<Answer>>();
 
   constructor(private readonly options: ServerOptions) {
     this.server = createServer(
@@ -71,9 +77,10 @@ export class PageServer {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Where the page is, as `http://127.0.0.1:9100/metrics`. */
+  /** Where its first page is, as `http://127.0.0.1:9100/metrics`. */
   get url(): string {
-    const { address, path } = this.options;
+    const { address, pages } = this.options;
+    const [{ path }] = pages;
     return `http://${isIPv6(address) ? `[${address}]` : address}:${this.port}${path}`;
   }
 
@@ -113,57 +120,56 @@ export class PageServer {
       return this.refuse(response, 405, 'Method Not Allowed');
     }
     if (hasBody(request)) return this.refuse(response, 413, 'Content Too Large');
+    const { pages } = this.options;
     const pathname = withoutSlash(request.url?.split('?', 1)[0] ?? '');
-    if (pathname === withoutSlash(this.options.path)) return this.answerPage(response);
-    if (pathname === '') {
-      return this.send(
-        response,
-        200,
-        'text/html; charset=utf-8',
-        `<a href="${this.options.path}">Metrics</a>\n`,
-      );
-    }
-    this.send(response, 404, TEXT, 'Not Found\n');
+    const page = pages.find(({ path }) => withoutSlash(path) === pathname);
+    if (page !== undefined) return this.answerPage(page, request, response);
+    if (pathname !== '') return this.send(response, { ...PLAIN, status: 404, body: 'Not Found\n' });
+    const links = pages.map(({ path, title }) => `<a href="${path}">${title}</a>\n`);
+    this.send(response, { status: 200, contentType: 'text/html; charset=utf-8', body: links.join('') });
   }
 
-  private async answerPage(response: ServerResponse): Promise<void> {
+  private async answerPage(page: Page, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const text = await this.sharedText();
-      this.send(response, 200, this.options.page.contentType, text);
+      this.send(response, await this.sharedAnswer(page, request.headers.accept));
     } catch (error) {
       this.options.onError(error);
-      this.send(response, 500, TEXT, 'A metric of the registry could not be collected\n');
+      this.send(response, { ...PLAIN, status: 500, body: `${page.failure}\n` });
     }
   }
 
-  private sharedText(): Promise<string> {
-    if (this.text === undefined) {
-      this.text = this.options.page.text();
-      setImmediate(() => (this.text = undefined));
+  private sharedAnswer(page: Page, accept: string | undefined): Promise<Answer> {
+    const key = `${page.path} ${accept}`;
+    let answer = this.shared.get(key);
+    if (answer === undefined) {
+      answer = page.answer(accept);
+      this.shared.set(key, answer);
+      clock.setImmediate(() => this.shared.delete(key));
     }
-    return this.text;
+    return answer;
   }
 
   /** Answers without reading what else the client has to say. */
   private refuse(response: ServerResponse, status: number, message: string): void {
     response.setHeader('Connection', 'close');
-    this.send(response, status, TEXT, `${message}\n`);
+    this.send(response, { ...PLAIN, status, body: `${message}\n` });
   }
 
-  private send(response: ServerResponse, status: number, contentType: string, body: string): void {
+  private send(response: ServerResponse, { status, contentType, body, headers = {} }: Answer): void {
     const { socket } = response;
     if (socket === null) return;
     if (this.isClosing && !response.headersSent) response.setHeader('Connection', 'close');
     response.statusCode = status;
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader('Content-Type', contentType);
     response.setHeader('Content-Length', Buffer.byteLength(body));
     const patience = destroyAfter(socket, this.isClosing ? ANSWER_TIMEOUT_CLOSING : ANSWER_TIMEOUT);
-    response.once('close', () => clearTimeout(patience));
+    response.once('close', () => clock.clearTimeout(patience));
     response.end(body);
   }
 }
 
-const TEXT = 'text/plain; charset=utf-8';
+const PLAIN = { contentType: 'text/plain; charset=utf-8' };
 
 function withoutSlash(path: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path;
@@ -174,5 +180,5 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 function destroyAfter(socket: Socket, milliseconds: number): NodeJS.Timeout {
-  return setTimeout(() => socket.destroy(), milliseconds).unref();
+  return clock.setTimeout(() => socket.destroy(), milliseconds).unref();
 }

@@ -17,7 +17,7 @@ interface Express {
  * The pattern of a route of Express that answers GET at a path before ours does, as a catch-all of the
  * root module. On Fastify the most specific route wins, and nothing is found.
  *
- * @param mark - metadata of our own handler
+ * @param mark - metadata of our own handlers
  */
 export function shadowingRoute(instance: unknown, path: string, mark: string): string | undefined {
   try {
@@ -27,9 +27,10 @@ export function shadowingRoute(instance: unknown, path: string, mark: string): s
     for (const layer of stack as ExpressLayer[]) {
       const { route } = layer;
       if (route === undefined) continue;
-      if (route.stack?.some(({ handle }) => Reflect.hasMetadata(mark, handle)) === true) return undefined;
       const answersGet = route.methods?.get === true || route.methods?._all === true;
-      if (answersGet && layer.match(path)) return String(route.path);
+      if (!answersGet || !layer.match(path)) continue;
+      const isOurs = route.stack?.some(({ handle }) => Reflect.hasMetadata(mark, handle)) === true;
+      return isOurs ? undefined : String(route.path);
     }
   } catch {
     // Another Express than those that are known: nothing can be told.

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { wait } from '../clock';
+import { wait, yieldToEventLoop } from '../clock';
 import { InvalidMigrationsError } from '../prometheus-migrations.errors';
 import { MigrationFailure } from './failure';
 import { migrationTimestamp, type OrderedMigrations, orderMigrations } from './state';
@@ -72,7 +72,7 @@ async function validNames(migrations: readonly string[]): Promise<Set<string>> {
       );
     }
     names.add(name);
-    if (names.size % CHUNK === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (names.size % CHUNK === 0) await yieldToEventLoop();
   }
   return names;
 }

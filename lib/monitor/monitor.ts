@@ -5,7 +5,7 @@ import { logger } from '../logger';
 import { Collector } from '../migration/collector';
 import { type Collection, type Flight, MigrationReader } from '../migration/reader';
 import { BoundedPlaces } from './places';
-import { Selection, type SelectionOptions } from './selection';
+import { type Scope, Selection, type SelectionOptions } from './selection';
 import { type MigrationReading, readingOf, type Snapshot, Snapshots } from './snapshots';
 
 export interface MonitorOptions extends SelectionOptions {
@@ -49,39 +49,47 @@ export class Monitor {
     this.selection.includeAll();
   }
 
-  /**
-   * What is known of every connection, none of it older than `maxAge`. Answers within `timeout`: a
-   * connection whose turn has not come until then keeps its newest collection.
-   */
-  async refresh(): Promise<readonly Snapshot[]> {
-    if (!this.isStopped) {
-      const maxAge = this.options.refresh === 'bootstrap' ? Infinity : this.options.maxAge;
-      this.selection.update();
-      const flights: Flight[] = [];
-      for (const dataSource of this.selection.dataSources) {
-        const flight = this.readerOf(dataSource).refresh(maxAge);
-        if (flight !== undefined) flights.push(flight);
-      }
-      await this.answered(flights);
-      this.settle();
-    }
-    return this.snapshots.all();
+  /** What a scrape shows: the connections that are exported, read again as `refresh` says. */
+  refresh(): Promise<readonly Snapshot[]> {
+    const { refresh, maxAge } = this.options;
+    return this.read('exported', refresh === 'bootstrap' ? Infinity : maxAge);
   }
 
-  /** Reads every connection now, whatever `maxAge`, and tells what each came to. */
-  async readAll(): Promise<readonly MigrationReading[]> {
-    this.selection.update();
-    const asked = [...this.selection.exported];
-    const collections = await this.readNow(this.selection.dataSources);
+  /** What a gate judges: every connection, exported or not, none of it older than `maxAge`. */
+  current(): Promise<readonly Snapshot[]> {
+    return this.read('all', this.options.maxAge);
+  }
+
+  /** What is known of every connection, without a look at any database. */
+  known(): readonly Snapshot[] {
+    this.selection.update('all');
+    this.settle();
+    return this.snapshots.of(this.selection.aliases('all'));
+  }
+
+  /** What every connection reads now, whatever `maxAge`. */
+  async readNow(): Promise<readonly Snapshot[]> {
+    this.selection.update('all');
+    await this.collectNow(this.selection.dataSources('all'));
+    return this.snapshots.of(this.selection.aliases('all'));
+  }
+
+  /** Reads every exported connection now, whatever `maxAge`, and tells what each came to. */
+  async readExported(): Promise<readonly MigrationReading[]> {
+    this.selection.update('exported');
+    const asked = this.selection
+      .aliases('exported')
+      .map((alias) => [alias, this.selection.known.get(alias) as DataSource] as const);
+    const collections = await this.collectNow(this.selection.dataSources('exported'));
     return asked
-      .filter(([alias, dataSource]) => this.selection.exported.get(alias) === dataSource)
+      .filter(([alias, dataSource]) => this.selection.known.get(alias) === dataSource)
       .map(([alias, dataSource]) => readingOf(alias, collections.get(dataSource)));
   }
 
   /** Exports a connection by hand, and reads it now. */
   async readOne(alias: string, dataSource: DataSource): Promise<MigrationReading> {
     this.selection.add(alias, dataSource);
-    return readingOf(alias, (await this.readNow([dataSource])).get(dataSource));
+    return readingOf(alias, (await this.collectNow([dataSource])).get(dataSource));
   }
 
   /** Stops exporting a connection. */
@@ -91,21 +99,22 @@ export class Monitor {
   }
 
   /** Reads every connection for the first time, within the time-out. */
-  async bootstrap(): Promise<void> {
-    this.includeAll();
+  async bootstrap(): Promise<readonly Snapshot[]> {
     this.isStarting = true;
-    const snapshots = await this.refresh();
+    const snapshots = await this.current();
     this.isStarting = false;
-    if (snapshots.length > 0 || this.isStopped) return;
-    logger.warn(
-      'There is no TypeORM DataSource to export. ' +
-        'Import TypeOrmModule.forRoot(), or pass DataSources as the option dataSources.',
-    );
+    if (snapshots.length === 0 && !this.isStopped) {
+      logger.warn(
+        'There is no TypeORM DataSource to export. ' +
+          'Import TypeOrmModule.forRoot(), or pass DataSources as the option dataSources.',
+      );
+    }
+    return snapshots;
   }
 
   /** Gives up what is under way. */
   abandon(): void {
-    for (const dataSource of this.selection.dataSources) this.readerOf(dataSource).abandon();
+    for (const dataSource of this.selection.known.values()) this.readerOf(dataSource).abandon();
   }
 
   /** Reads nothing from now on, and holds no connection to a database once this has resolved. */
@@ -115,7 +124,22 @@ export class Monitor {
     this.abandon();
   }
 
-  private async readNow(dataSources: Iterable<DataSource>): Promise<ReadonlyMap<DataSource, Collection>> {
+  /** Answers within `timeout`: a connection whose turn has not come until then keeps its newest collection. */
+  private async read(scope: Scope, maxAge: number): Promise<readonly Snapshot[]> {
+    if (!this.isStopped) {
+      this.selection.update(scope);
+      const flights: Flight[] = [];
+      for (const dataSource of this.selection.dataSources(scope)) {
+        const flight = this.readerOf(dataSource).refresh(maxAge);
+        if (flight !== undefined) flights.push(flight);
+      }
+      await this.answered(flights);
+      this.settle();
+    }
+    return this.snapshots.of(this.selection.aliases(scope));
+  }
+
+  private async collectNow(dataSources: Iterable<DataSource>): Promise<ReadonlyMap<DataSource, Collection>> {
     const collections = new Map<DataSource, Collection>();
     if (this.isStopped) return collections;
     const reads = Array.from(dataSources, async (dataSource) => {
@@ -150,10 +174,10 @@ export class Monitor {
   }
 
   private settle(): void {
-    for (const [alias, dataSource] of this.selection.exported) {
+    for (const [alias, dataSource] of this.selection.known) {
       this.snapshots.keep(alias, dataSource, this.readers.get(dataSource)?.latest);
     }
-    this.snapshots.retain(this.selection.exported.keys());
+    this.snapshots.retain(this.selection.known);
   }
 
   private readerOf(dataSource: DataSource): MigrationReader {

@@ -8,13 +8,18 @@ export interface SelectionOptions {
   readonly exclude: readonly string[];
 }
 
-/** Which connections are exported, and by what alias. */
+/** Connections that somebody asks for: those whose metrics are exported, or all that there are. */
+export type Scope = 'exported' | 'all';
+
+/** Which connections there are, which of them are exported, and by what alias. */
 export class Selection {
   private readonly byHand = new Map<string, DataSource>();
   private readonly forgotten = new Set<string>();
   /** What was warned about and is so still, so that it is told once. */
   private warned: ReadonlySet<string> = new Set();
-  private includesAll = false;
+  private exportsAll = false;
+  /** Set when somebody asks for all: until then the container is not searched. */
+  private knowsAll = false;
   private found: readonly DataSourceCandidate[] = [];
   private byAlias: ReadonlyMap<string, DataSource> = new Map();
   private byDataSource: ReadonlyMap<DataSource, readonly string[]> = new Map();
@@ -25,14 +30,20 @@ export class Selection {
     private readonly explore: () => readonly DataSourceCandidate[],
   ) {}
 
-  /** What is exported, by alias. */
-  get exported(): ReadonlyMap<string, DataSource> {
+  /** All that are known, by alias. */
+  get known(): ReadonlyMap<string, DataSource> {
     return this.byAlias;
   }
 
-  /** What is exported, each instance once. */
-  get dataSources(): Iterable<DataSource> {
-    return this.byDataSource.keys();
+  /** The aliases in a scope. */
+  aliases(scope: Scope): readonly string[] {
+    const all = [...this.byAlias.keys()];
+    return scope === 'all' || this.exportsAll ? all : all.filter((alias) => this.byHand.has(alias));
+  }
+
+  /** The instances in a scope, each once. */
+  dataSources(scope: Scope): ReadonlySet<DataSource> {
+    return new Set(this.aliases(scope).map((alias) => this.byAlias.get(alias) as DataSource));
   }
 
   aliasesOf(dataSource: DataSource): readonly string[] {
@@ -41,16 +52,15 @@ export class Selection {
 
   /** From now on all are exported: those of the options, and those in the container. */
   includeAll(): void {
-    if (this.includesAll) return;
-    this.includesAll = true;
-    this.select();
+    this.exportsAll = true;
   }
 
   /** Looks for new DataSources in the container. */
-  update(): void {
-    if (!this.includesAll) return;
+  update(scope: Scope): void {
+    if (scope === 'exported' && !this.exportsAll) return;
     const found = this.find();
-    if (areSame(found, this.found)) return;
+    if (this.knowsAll && areSame(found, this.found)) return;
+    this.knowsAll = true;
     this.found = found;
     this.select();
   }
@@ -90,7 +100,7 @@ export class Selection {
   }
 
   private select(): void {
-    const { named, clashes } = this.includesAll
+    const { named, clashes } = this.knowsAll
       ? this.nameAll(this.found)
       : nameDataSources(candidatesOf(this.byHand), []);
     this.byAlias = new Map(
@@ -110,7 +120,7 @@ export class Selection {
   }
 
   private warn(clashes: readonly string[]): void {
-    const pairs = this.includesAll ? sameDatabases(this.byAlias) : [];
+    const pairs = this.knowsAll ? sameDatabases(this.byAlias) : [];
     const warnings = new Map([
       ...clashes.map((alias) => [`alias ${alias}`, clashWarning(alias)] as const),
       ...pairs.map(([first, second]) => [`pair ${first} ${second}`, pairWarning(first, second)] as const),

@@ -11,11 +11,15 @@ export interface Snapshot {
   readonly database: string;
   /** `undefined` until it has been read for the first time. */
   readonly collection: Collection | undefined;
-  /** Unix time in seconds of the last collection that succeeded. */
-  readonly lastSuccess: number | undefined;
+  /** The last collection that succeeded. */
+  readonly lastRead: ReadCollection | undefined;
+  /** Whether TypeORM makes the schema from the entities at each start: migrations are beside the point. */
+  readonly synchronizes: boolean;
   /** Failed collections, by reason. */
   readonly failures: Readonly<Partial<Record<FailureReason, number>>>;
 }
+
+type ReadCollection = Extract<Collection, { status: 'read' }>;
 
 interface Entry extends Snapshot {
   readonly dataSource: DataSource;
@@ -25,8 +29,11 @@ interface Entry extends Snapshot {
 export class Snapshots {
   private readonly entries = new Map<string, Entry>();
 
-  all(): readonly Snapshot[] {
-    return [...this.entries.values()];
+  /** @param connections - those that are asked for, in this order */
+  of(connections: Iterable<string>): readonly Snapshot[] {
+    return Array.from(connections, (connection) => this.entries.get(connection)).filter(
+      (entry) => entry !== undefined,
+    );
   }
 
   /** Takes in a collection that is newer than the one that is known. */
@@ -44,7 +51,7 @@ export class Snapshots {
       ...entry,
       collection,
       ...(collection.status === 'read'
-        ? { lastSuccess: collection.at / 1000 }
+        ? { lastRead: collection }
         : {
             failures: {
               ...entry.failures,
@@ -54,11 +61,11 @@ export class Snapshots {
     });
   }
 
-  /** Drops the connections that are not among these, and puts the rest in their order. */
-  retain(connections: Iterable<string>): void {
-    const kept = Array.from(connections, (connection) => this.entries.get(connection));
-    this.entries.clear();
-    for (const entry of kept) if (entry !== undefined) this.entries.set(entry.connection, entry);
+  /** Drops the connections that are not among these. */
+  retain(connections: { has(connection: string): boolean }): void {
+    for (const connection of this.entries.keys()) {
+      if (!connections.has(connection)) this.entries.delete(connection);
+    }
   }
 }
 
@@ -67,8 +74,9 @@ function firstEntry(connection: string, dataSource: DataSource): Entry {
     connection,
     dataSource,
     database: databaseOf(dataSource),
+    synchronizes: synchronizes(dataSource),
     collection: undefined,
-    lastSuccess: undefined,
+    lastRead: undefined,
     failures: {},
   };
 }
@@ -79,6 +87,14 @@ function databaseOf(dataSource: DataSource): string {
     return String(dataSource.options.type);
   } catch {
     return 'unknown';
+  }
+}
+
+function synchronizes(dataSource: DataSource): boolean {
+  try {
+    return dataSource.options.synchronize === true;
+  } catch {
+    return false;
   }
 }
 

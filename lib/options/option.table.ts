@@ -1,5 +1,6 @@
 import { register } from 'prom-client';
 import { isDataSource } from '../data-source/brand';
+import type { Policy } from '../verdict/verdict';
 import { NotADataSourceError } from '../prometheus-migrations.errors';
 import type {
   MetricsRegistry,
@@ -77,7 +78,7 @@ export const EXPORTER_OPTIONS: Rows<MigrationsExporterOptions> = {
   },
   timeout: {
     default: 3000,
-    valid: (value) => isNumber(value) && value > 0 && value <= LONGEST_TIMER,
+    valid: isTimer,
     fix: `Set it to a number of milliseconds, more than 0 and at most ${LONGEST_TIMER}.`,
   },
   concurrency: {
@@ -102,7 +103,7 @@ export const EXPORTER_OPTIONS: Rows<MigrationsExporterOptions> = {
   },
   exclude: {
     default: [],
-    valid: (value) => Array.isArray(value) && value.every((alias) => typeof alias === 'string'),
+    valid: isListOfStrings,
     fix: "Pass an array of aliases, as in ['default'].",
   },
 };
@@ -118,6 +119,9 @@ const PORT_RULE = 'Set it to a whole number from 0 (any free port) to 65535.';
 /** What a route and a URL take literally: no pattern, no query. */
 const PATH = /^\/[\w\-.~%@/]*$/;
 
+const ACTIONS: readonly unknown[] = ['ignore', 'warn', 'fail'];
+const ACTION_RULE = "Set it to 'ignore', 'warn' or 'fail'.";
+
 /** The options of the module, after those of the exporter. */
 export const MODULE_OPTIONS: Rows<PrometheusMigrationsModuleOptions> = {
   ...EXPORTER_OPTIONS,
@@ -131,7 +135,7 @@ export const MODULE_OPTIONS: Rows<PrometheusMigrationsModuleOptions> = {
   },
   path: {
     default: '/metrics',
-    valid: (value) => value === false || (typeof value === 'string' && PATH.test(value)),
+    valid: (value) => value === false || isPath(value),
     fix: "Begin it with a slash, as in '/metrics', without spaces, patterns or a query; or set it to false for no controller.",
   },
   port: {
@@ -168,7 +172,72 @@ export const MODULE_OPTIONS: Rows<PrometheusMigrationsModuleOptions> = {
         ? `Its prefix is ${JSON.stringify(value['prefix'])}. ${NAME_RULE}`
         : "Set it to true, false or prom-client's configuration of default metrics.",
   },
+  onUnapplied: { default: 'warn', valid: (value) => ACTIONS.includes(value), fix: ACTION_RULE },
+  onUnreadable: { default: 'warn', valid: (value) => ACTIONS.includes(value), fix: ACTION_RULE },
+  waitFor: {
+    default: undefined,
+    valid: (value) => value === undefined || isWait(value),
+    fix: 'Set it to { timeout, interval }, both in milliseconds and more than 0.',
+  },
+  readiness: {
+    default: undefined,
+    valid: (value) => value === undefined || isReadiness(value),
+    fix:
+      "Set it to an object, as in { path: '/readyz', once: true }. " +
+      "Known are: path, allowUnapplied (a number), allowUnknown, allowOutOfOrder, once (true or false), connections (aliases), whenUnreadable ('down' or 'last').",
+  },
+  statusPath: {
+    default: undefined,
+    valid: (value) => value === undefined || isPath(value),
+    fix: "Begin it with a slash, as in '/internal/migrations', without spaces, patterns or a query.",
+  },
 };
+
+/** The policy options of `readiness`, and of the health indicator. */
+export const POLICY: Readonly<Record<keyof Policy, (value: unknown) => boolean>> = {
+  allowUnapplied: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  allowUnknown: isBoolean,
+  allowOutOfOrder: isBoolean,
+  connections: isListOfStrings,
+  whenUnreadable: (value) => value === 'down' || value === 'last',
+  once: isBoolean,
+};
+
+function isReadiness(value: unknown): boolean {
+  if (!isPlainObject(value)) return false;
+  const { path, ...policy } = value;
+  return (path === undefined || isPath(path)) && isPolicy(policy);
+}
+
+/** Whether a value has options of a policy, and none but these. */
+export function isPolicy(value: Readonly<Record<string, unknown>>): boolean {
+  return Object.entries(value).every(
+    ([option, given]) =>
+      Object.hasOwn(POLICY, option) && (given === undefined || POLICY[option as keyof Policy](given)),
+  );
+}
+
+function isWait(value: unknown): boolean {
+  if (!isPlainObject(value)) return false;
+  const { timeout, interval, ...rest } = value;
+  return Object.keys(rest).length === 0 && [timeout, interval].every(isTimer);
+}
+
+function isPath(value: unknown): value is string {
+  return typeof value === 'string' && PATH.test(value);
+}
+
+function isTimer(value: unknown): value is number {
+  return isNumber(value) && value > 0 && value <= LONGEST_TIMER;
+}
+
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === 'boolean';
+}
+
+function isListOfStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+}
 
 function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);

@@ -1,5 +1,6 @@
 import type { DefaultMetricsCollectorConfiguration, RegistryContentType } from 'prom-client';
 import type { DataSource } from 'typeorm';
+import type { Policy } from '../verdict/verdict';
 
 /**
  * What is needed of a registry: prom-client's has it, and so has any compatible one.
@@ -106,6 +107,55 @@ export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOpt
    */
   defaultMetrics?:
     boolean | Omit<DefaultMetricsCollectorConfiguration<RegistryContentType>, 'register'> | undefined;
+  /**
+   * What to do at start-up if a connection has unapplied migrations. `'warn'`: one line in the log.
+   * `'fail'`: the application does not start, with a {@link MigrationsGateError}. A DataSource with
+   * `synchronize: true` does not count.
+   * @defaultValue `'warn'`
+   */
+  onUnapplied?: GateAction | undefined;
+  /**
+   * The same if a connection cannot be read.
+   * @defaultValue `'warn'`
+   */
+  onUnreadable?: GateAction | undefined;
+  /**
+   * Wait at start-up until somebody else has applied the migrations. Ends at once if a connection is
+   * `denied` or its migrations are invalid.
+   * @defaultValue none
+   */
+  waitFor?: WaitOptions | undefined;
+  /**
+   * The policy of {@link MigrationsHealthIndicator}; with a `path`, also a probe without terminus.
+   * @defaultValue none
+   */
+  readiness?: ReadinessOptions | undefined;
+  /**
+   * Route of the status page: JSON, and HTML for a browser, in the application and on the own port. It
+   * shows the names of migrations.
+   * @defaultValue none
+   */
+  statusPath?: string | undefined;
+}
+
+/** What to do at start-up with what is not as it should be. */
+export type GateAction = 'ignore' | 'warn' | 'fail';
+
+/** Policy of the readiness probe, and the path of one. */
+export interface ReadinessOptions extends Policy {
+  /**
+   * Route that answers 200 or 503, in the application and on the own port.
+   * @defaultValue none
+   */
+  path?: string | undefined;
+}
+
+/** How long to wait at start-up for somebody else to apply the migrations. */
+export interface WaitOptions {
+  /** Milliseconds until `onUnapplied` and `onUnreadable` decide. */
+  timeout: number;
+  /** Milliseconds between two readings. */
+  interval: number;
 }
 
 /** What a class passed as `useClass` or `useExisting` to `forRootAsync` implements. */
@@ -123,5 +173,5 @@ export type ResolvedExporterOptions = Resolved<MigrationsExporterOptions, 'names
 /** Module options with the environment and the defaults filled in. */
 export type ResolvedModuleOptions = Resolved<
   PrometheusMigrationsModuleOptions,
-  'namespace' | 'port' | 'portRange'
+  'namespace' | 'port' | 'portRange' | 'waitFor' | 'readiness' | 'statusPath'
 >;

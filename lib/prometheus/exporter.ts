@@ -56,7 +56,7 @@ export class MigrationsExporter {
   async exportMigrations(): Promise<readonly MigrationReading[]> {
     this.metrics.publish();
     this.monitor.includeAll();
-    return this.monitor.readAll();
+    return this.monitor.readExported();
   }
 
   /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { MigrationState } from '../migration/state';
+import { type MigrationState, migrationTimestamp } from '../migration/state';
 import type { Snapshot } from '../monitor/snapshots';
 import type { MetricKey } from './names';
 
@@ -22,6 +22,16 @@ const NOT_READABLE = -1;
 /** What was read; `undefined` if the newest collection failed, or there is none yet. */
 function stateOf({ collection }: Snapshot): MigrationState | undefined {
   return collection?.status === 'read' ? collection.state : undefined;
+}
+
+const EARLIEST = Date.UTC(2000);
+const YEAR = 366 * 24 * 3600 * 1000;
+
+/** The time in a migration's name; `undefined` if it is no plausible one: before 2000, or over a year ahead. */
+function secondsIn(name: string | undefined): number | undefined {
+  if (name === undefined) return undefined;
+  const timestamp = migrationTimestamp(name);
+  return timestamp >= EARLIEST && timestamp <= Date.now() + YEAR ? timestamp / 1000 : undefined;
 }
 
 /** Every gauge there is, and what it reads. */
@@ -57,6 +67,18 @@ export const MIGRATION_GAUGES: readonly MigrationGauge[] = [
     value: (snapshot) => stateOf(snapshot)?.outOfOrder.length,
   },
   {
+    key: 'newestApplied',
+    help: "Unix time in the newest applied migration's name: the version of the schema",
+    aggregator: 'max',
+    value: (snapshot) => secondsIn(stateOf(snapshot)?.applied.at(-1)),
+  },
+  {
+    key: 'oldestUnapplied',
+    help: "Unix time in the oldest unapplied migration's name",
+    aggregator: 'min',
+    value: (snapshot) => secondsIn(stateOf(snapshot)?.unapplied[0]),
+  },
+  {
     key: 'info',
     help: 'Always 1; labels tell the kind of database and a fingerprint of the defined migrations',
     aggregator: 'max',
@@ -83,7 +105,7 @@ export const MIGRATION_GAUGES: readonly MigrationGauge[] = [
     key: 'lastSuccess',
     help: 'Unix time of the last reading of the migrations that succeeded',
     aggregator: 'min',
-    value: ({ lastSuccess }) => lastSuccess,
+    value: ({ lastRead }) => (lastRead === undefined ? undefined : lastRead.at / 1000),
   },
 ];
 

@@ -11,6 +11,8 @@ const NAMES = {
   defined: 'migrations_defined',
   unknown: 'migrations_unknown',
   outOfOrder: 'migrations_out_of_order',
+  newestApplied: 'migrations_newest_applied_timestamp_seconds',
+  oldestUnapplied: 'migrations_oldest_unapplied_timestamp_seconds',
   info: 'migrations_info',
   collectionSuccess: 'migrations_collection_success',
   collectionDuration: 'migrations_collection_duration_seconds',

@@ -28,7 +28,7 @@ import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/sta
 import { PanelBuilder as StateTimelineBuilder } from '@grafana/grafana-foundation-sdk/statetimeline';
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table';
 import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
-import { NoUnit, Seconds, Short } from '@grafana/grafana-foundation-sdk/units';
+import { DatetimeISO, NoUnit, Seconds, Short } from '@grafana/grafana-foundation-sdk/units';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { QUERIES, STATE, VARIABLES } from './migrations.queries';
@@ -134,6 +134,30 @@ const panels = () => [
     .overrideByQuery('B', dashed)
     .withTarget(query('A', QUERIES.unknown, `${LEGEND} unknown`).range())
     .withTarget(query('B', QUERIES.outOfOrder, `${LEGEND} out of order`).range()),
+
+  new TableBuilder()
+    .title('Schema by environment')
+    .description(
+      'The time in the name of the newest applied migration: the same time in two environments is the same schema, if ' +
+        'nothing is out of order. A connection that cannot be read, and one without such a name, is left out.',
+    )
+    .datasource(DATASOURCE)
+    .span(12)
+    .height(8)
+    .unit(DatetimeISO)
+    .filterable(true)
+    .withTarget(query('A', QUERIES.schema).instant().format(PromQueryFormat.Table))
+    .withTransformation({
+      id: 'organize',
+      options: { excludeByName: { Time: true }, renameByName: { Value: 'newest applied' } },
+    }),
+  timeSeries(
+    'Age of the oldest unapplied migration',
+    'Time since the oldest unapplied migration was written, by its name. A line ends when everything is applied.',
+    Seconds,
+  )
+    .span(12)
+    .withTarget(query('A', QUERIES.waiting).range()),
 
   new RowBuilder('Readings'),
   timeSeries(

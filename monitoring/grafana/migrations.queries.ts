@@ -36,6 +36,9 @@ export const QUERIES = {
   // The least: in a rollout the new replicas know what the old ones do not.
   unknown: perConnection('min', selected('unknown')),
   outOfOrder: perConnection('max', selected('outOfOrder')),
+  // Grafana's dates are in milliseconds.
+  schema: `1000 * ${perConnection('max', selected('newestApplied'))}`,
+  waiting: `time() - ${perConnection('min', selected('oldestUnapplied'))}`,
   duration: perConnection('max', selected('collectionDuration')),
   errors: perConnection('sum', `increase(${selected('collectionErrors')}[$__rate_interval])`, 'reason'),
   age: `time() - ${perConnection('max', selected('lastSuccess'))}`,

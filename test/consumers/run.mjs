@@ -17,7 +17,7 @@ import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 const PACKED = [
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|docs\/[\w-]+\.(md|svg))$/,
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|docs\/[\w.-]+\.(json|md|png|svg))$/,
   /^dist\/lib\/.+\.(js|js\.map|d\.ts)$/,
   /^monitoring\/(generate\.mjs|\w+\/[\w.-]+\.(json|yml|yaml))$/,
 ];
@@ -28,6 +28,7 @@ const REQUIRED = [
   'CHANGELOG.md',
   'dist/lib/index.js',
   'dist/lib/index.d.ts',
+  'docs/report.schema.json',
   'docs/runbooks.md',
   'monitoring/generate.mjs',
   'monitoring/grafana/migrations.json',

@@ -26,11 +26,12 @@ describe('the rules', () => {
   });
 
   it('use every metric that tells a state', () => {
-    const { collectionDuration, lastSuccess, collectionErrors, ...states } = METRIC_NAMES;
+    const { collectionDuration, lastSuccess, collectionErrors, newestApplied, oldestUnapplied, ...states } =
+      METRIC_NAMES;
 
     expect(used(RULES)).toEqual(expect.arrayContaining(Object.values(states)));
-    // How long a reading took, and when and why one failed, are for people: on the dashboard.
-    for (const name of [collectionDuration, lastSuccess, collectionErrors]) {
+    // How long a reading took, when and why one failed, and how old migrations are, are for people: on the dashboard.
+    for (const name of [collectionDuration, lastSuccess, collectionErrors, newestApplied, oldestUnapplied]) {
       expect(used(RULES)).not.toContain(name);
     }
   });

@@ -4,10 +4,12 @@ import { joinMigrations, orderMigrations } from '../../../lib/migration/state';
 import { METRIC_NAMES, metricNames } from '../../../lib/prometheus/names';
 import { fingerprint, MIGRATION_GAUGES } from '../../../lib/prometheus/gauges';
 
+import { snapshotOf } from '../../support/snapshots';
+
 const took = { sequence: 1, startedAt: 0, at: 0 };
 
 function values(collection: Collection | undefined, lastSuccess?: number) {
-  const snapshot = { connection: 'default', database: 'postgres', collection, lastSuccess, failures: {} };
+  const snapshot = snapshotOf({ collection, ...(lastSuccess !== undefined && { lastSuccess }) });
   return Object.fromEntries(MIGRATION_GAUGES.map(({ key, value }) => [key, value(snapshot)]));
 }
 
@@ -23,6 +25,8 @@ describe('MIGRATION_GAUGES', () => {
       defined: 3,
       unknown: 1,
       outOfOrder: 1,
+      newestApplied: 1_700_000_000.003,
+      oldestUnapplied: 1_700_000_000.001,
       info: 1,
       collectionSuccess: 1,
       collectionDuration: 0.5,
@@ -37,6 +41,8 @@ describe('MIGRATION_GAUGES', () => {
       defined: undefined,
       unknown: undefined,
       outOfOrder: undefined,
+      newestApplied: undefined,
+      oldestUnapplied: undefined,
       info: undefined,
       collectionSuccess: 0,
       collectionDuration: 3,
@@ -49,8 +55,18 @@ describe('MIGRATION_GAUGES', () => {
     expect(Object.fromEntries(known)).toEqual({ applied: -1, unapplied: -1, collectionSuccess: 0 });
   });
 
-  it('names an aggregator for each: the lowest of success and last success, the highest of all else', () => {
+  it.each([
+    ['none is applied', []],
+    ['the time is before 2000', ['Old0946684799999']],
+    ['the time is over a year ahead', ['Ahead9999999999999']],
+  ])('has no newest applied time where %s', (_why, applied) => {
+    const state = joinMigrations(orderMigrations([]), new Set(applied));
+    expect(values({ status: 'read', state, durationSeconds: 0, ...took }).newestApplied).toBeUndefined();
+  });
+
+  it('names an aggregator for each: the lowest of success, last success and oldest, the highest of all else', () => {
     expect(MIGRATION_GAUGES.filter(({ aggregator }) => aggregator === 'min').map(({ key }) => key)).toEqual([
+      'oldestUnapplied',
       'collectionSuccess',
       'lastSuccess',
     ]);

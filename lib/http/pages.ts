@@ -1,0 +1,54 @@
+import type { MigrationsHealthIndicator } from '../health/indicator';
+import type { MetricsRegistry } from '../options/option.types';
+import { restore } from '../prometheus/registry';
+import { prefersHtml } from '../status/accept';
+import { CONTENT_SECURITY_POLICY, pageOf } from '../status/page';
+import type { MigrationsStatus } from '../status/status';
+import type { Answer } from './answer';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+const NO_STORE = { 'Cache-Control': 'no-store' };
+
+/** The exposition text of a registry. */
+export async function metricsPage(registry: MetricsRegistry): Promise<Answer> {
+  restore(registry);
+  return { status: 200, body: await registry.metrics(), contentType: registry.contentType };
+}
+
+/** 200 or 503, with counts: no names and nothing that a driver said. */
+export async function readinessPage(
+  indicator: Pick<MigrationsHealthIndicator, 'isUpToDate'>,
+): Promise<Answer> {
+  const result = await indicator.isUpToDate();
+  return {
+    status: result.migrations.status === 'up' ? 200 : 503,
+    contentType: JSON_TYPE,
+    body: JSON.stringify(result),
+    headers: NO_STORE,
+  };
+}
+
+/**
+ * The report: HTML for a browser, else JSON.
+ *
+ * @param accept - the header `Accept` of the request
+ */
+export async function statusPage(
+  status: Pick<MigrationsStatus, 'report'>,
+  accept: string | undefined,
+): Promise<Answer> {
+  const report = await status.report();
+  const headers = { ...NO_STORE, Vary: 'Accept', 'X-Content-Type-Options': 'nosniff' };
+  return prefersHtml(accept)
+    ? {
+        status: 200,
+        contentType: 'text/html; charset=utf-8',
+        body: pageOf(report),
+        headers: {
+          ...headers,
+          'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+          'Referrer-Policy': 'no-referrer',
+        },
+      }
+    : { status: 200, contentType: JSON_TYPE, body: JSON.stringify(report), headers };
+}

@@ -1,0 +1,23 @@
+import { Controller, Get, Inject, Res, SetMetadata, VERSION_NEUTRAL } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { MigrationsHealthIndicator } from '../health/indicator';
+import { answerPastInterceptors } from './answer';
+import { OWN_ROUTE, SWAGGER_EXCLUDE } from './metadata';
+import { readinessPage } from './pages';
+
+/** Serves the readiness probe of the option `readiness`, for applications without terminus. */
+@SetMetadata(SWAGGER_EXCLUDE, [true])
+@Controller({ path: [], version: VERSION_NEUTRAL })
+export class ReadinessController {
+  constructor(
+    @Inject(MigrationsHealthIndicator) readonly indicator: MigrationsHealthIndicator,
+    @Inject(HttpAdapterHost) readonly host: HttpAdapterHost,
+  ) {}
+
+  /** Answers 200 or 503; interceptors see no body, and cannot wrap it. */
+  @Get()
+  @SetMetadata(OWN_ROUTE, true)
+  async readiness(@Res({ passthrough: true }) response: unknown): Promise<void> {
+    answerPastInterceptors(this.host.httpAdapter, response, await readinessPage(this.indicator));
+  }
+}

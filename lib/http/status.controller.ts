@@ -1,0 +1,40 @@
+import { Controller, Get, Headers, Inject, Res, SetMetadata, VERSION_NEUTRAL } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { MigrationsStatus } from '../status/status';
+import { answerPastInterceptors } from './answer';
+import { OWN_ROUTE, SWAGGER_EXCLUDE } from './metadata';
+import { statusPage } from './pages';
+import type { MigrationsReport } from '../verdict/report';
+
+/**
+ * Serves the state of every connection: JSON, and a page for a browser.
+ *
+ * The module registers one if the option `statusPath` is set. To put a guard or a route of your own on
+ * it, leave that out, extend this class as {@link MetricsController} is extended, and list the subclass
+ * among a module's `controllers`.
+ *
+ * @example
+ * ```ts
+ * @Controller({ path: 'internal/migrations', version: VERSION_NEUTRAL })
+ * @UseGuards(StaffGuard)
+ * export class InternalStatusController extends MigrationsStatusController {}
+ * ```
+ */
+@SetMetadata(SWAGGER_EXCLUDE, [true])
+@Controller({ path: [], version: VERSION_NEUTRAL })
+export class MigrationsStatusController {
+  constructor(
+    @Inject(MigrationsStatus) readonly migrations: { report(): Promise<MigrationsReport> },
+    @Inject(HttpAdapterHost) readonly host: HttpAdapterHost,
+  ) {}
+
+  /** Answers with the report; interceptors see no body, and cannot wrap it. */
+  @Get()
+  @SetMetadata(OWN_ROUTE, true)
+  async status(
+    @Headers('accept') accept: string | undefined,
+    @Res({ passthrough: true }) response: unknown,
+  ): Promise<void> {
+    answerPastInterceptors(this.host.httpAdapter, response, await statusPage(this.migrations, accept));
+  }
+}

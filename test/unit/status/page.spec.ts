@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { CONTENT_SECURITY_POLICY, pageOf } from '../../../lib/status/page';
+import { reportOf } from '../../../lib/verdict/report';
+import { failedCollection, readCollection, snapshotOf } from '../../support/snapshots';
+
+const HOSTILE = `<img src=x onerror="alert('1')">&\`\${1}1700000000001`;
+const page = (...snapshots: Parameters<typeof reportOf>[0]) => pageOf(reportOf(snapshots, {}));
+
+describe('pageOf', () => {
+  it('escapes everything that comes from outside', () => {
+    const text = page(
+      snapshotOf({ connection: HOSTILE, database: HOSTILE, collection: readCollection([HOSTILE], []) }),
+    );
+    expect(text).not.toContain('<img');
+    expect(text.match(/&lt;img src=x onerror=&quot;alert\(&#39;1&#39;\)&quot;&gt;&amp;/g)).toHaveLength(3);
+  });
+
+  it('allows its own style by its hash, and nothing else', () => {
+    const styles = [...page().matchAll(/<style>([^]*?)<\/style>/g)].map(([, style]) => style ?? '');
+    expect(styles).toHaveLength(1);
+    const hash = createHash('sha256')
+      .update(styles[0] ?? '')
+      .digest('base64');
+    expect(CONTENT_SECURITY_POLICY).toBe(
+      `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    );
+    expect(page()).not.toMatch(/<script|style=|https?:/);
+  });
+
+  it.each([
+    ['OK', [snapshotOf({ collection: readCollection(['A1700000000001'], ['A1700000000001']) })]],
+    ['Unapplied migrations', [snapshotOf({ collection: readCollection(['A1700000000001'], []) })]],
+    ['Cannot be read', [snapshotOf({ collection: failedCollection('denied') })]],
+    ['OK', []],
+  ])('says %s at a glance', (words, snapshots) => {
+    expect(/<p class="verdict[^"]*">([^<]*)<\/p>/.exec(page(...snapshots))?.[1]).toBe(words);
+  });
+
+  it('lists the names, and says what is not known', () => {
+    const text = page(
+      snapshotOf({ connection: 'a', collection: readCollection(['A1700000000001'], ['B1700000000002']) }),
+      snapshotOf({ connection: 'b', collection: failedCollection('denied') }),
+    );
+    expect(text.match(/<li>(.*?)<\/li>/g)).toEqual([
+      '<li>A1700000000001</li>',
+      '<li>B1700000000002</li>',
+      '<li>A1700000000001</li>',
+    ]);
+    expect(text).toContain('reason: denied');
+    expect(text.match(/<dd>not known<\/dd>/g)).toHaveLength(5);
+  });
+});
