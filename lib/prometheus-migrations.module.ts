@@ -167,7 +167,7 @@ function define(definition: DynamicModule, resolvedOptions: Provider): DynamicMo
     ...definition,
     global: true,
     imports: [...(definition.imports ?? []), DiscoveryModule],
-    controllers: Object.values(controllers),
+    controllers: [controllers.metrics, controllers.readiness, controllers.status],
     providers: [...(definition.providers ?? []), resolvedOptions, ...providersOf(controllers)],
     exports: [MigrationsExporter, MigrationsHealthIndicator, MigrationsStatus],
   };
