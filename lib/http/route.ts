@@ -2,7 +2,13 @@ import { Controller, Inject, RequestMethod, type Type, VERSION_NEUTRAL } from '@
 import { type ApplicationConfig, HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
 import { logger } from '../logger';
 import { METRICS_ROUTE, MetricsController } from './metrics.controller';
-import { controllerAt, modulePathOf, servedPath } from './application-routes';
+import {
+  type Application,
+  controllerAt,
+  isConditional,
+  modulePathOf,
+  servedPath,
+} from './application-routes';
 import { shadowingRoute } from './shadow';
 
 /** The paths of all modules of one application. */
@@ -54,19 +60,17 @@ export class MetricsRoute {
     setPath(MetricsController, all);
   }
 
-  /** Leaves the path to a controller that has it already; called when all routes are known. */
+  /** Leaves the path to who has it already; called when all controllers are known. */
   yield(module: object): void {
     const { modules, config, host } = this.application;
+    const fastify =
+      host.httpAdapter?.getType() === 'fastify' ? host.httpAdapter.getInstance<FastifyInstance>() : undefined;
+    // For subclasses of MetricsController as well.
+    if (fastify !== undefined) answerTrailingSlash(fastify);
     if (this.path === false || !host.httpAdapter) return;
-    const platform = host.httpAdapter.getType();
-    if (platform === 'fastify') answerTrailingSlash(host.httpAdapter.getInstance<FastifyInstance>());
     const served = servedPath(config, this.path, modulePathOf(modules, module));
-    const other = controllerAt(served, {
-      modules,
-      config,
-      ours: this.controller,
-      byHost: platform === 'express',
-    });
+    const isTaken = fastify?.hasRoute({ method: 'GET', url: served }) === true;
+    const other = controllerAt(served, this.others) ?? (isTaken ? 'a route of Fastify' : undefined);
     if (other === undefined) {
       this.served = served;
       return;
@@ -85,6 +89,7 @@ export class MetricsRoute {
       this.application.host.httpAdapter.getInstance(),
       this.served,
       METRICS_ROUTE,
+      (pattern) => isConditional(pattern, this.others),
     );
     if (shadow === undefined) {
       logger.log(`Metrics are served at ${this.served}`);
@@ -92,9 +97,14 @@ export class MetricsRoute {
     }
     logger.warn(
       `GET ${this.served} is answered by the route ${shadow}, which comes first: the metrics are not served there. ` +
-        'Give them a port of their own with the option port, or extend MetricsController ' +
+        'Give them a port of their own with the option port, or set the option path to false, extend MetricsController ' +
         "and put the subclass first among the root module's controllers.",
     );
+  }
+
+  private get others(): Application {
+    const { modules, config, host } = this.application;
+    return { modules, config, ours: this.controller, byHost: host.httpAdapter.getType() === 'express' };
   }
 }
 
@@ -114,6 +124,7 @@ interface FastifyInstance {
     readonly ignoreTrailingSlash?: boolean;
     readonly routerOptions?: { readonly ignoreTrailingSlash?: boolean };
   };
+  hasRoute(route: Pick<FastifyRoute, 'method' | 'url' | 'constraints'>): boolean;
   addHook(name: 'onRoute', hook: (route: FastifyRoute) => void): void;
   route(route: FastifyRoute): void;
 }
@@ -128,6 +139,7 @@ function answerTrailingSlash(instance: FastifyInstance): void {
   instance.addHook('onRoute', ({ method, url, handler, constraints }) => {
     const isOurs = typeof handler === 'function' && Reflect.hasMetadata(METRICS_ROUTE, handler);
     if (!isOurs || method !== RequestMethod[RequestMethod.GET] || url.endsWith('/')) return;
-    instance.route({ method, url: `${url}/`, handler, constraints });
+    const slashedRoute = { method, url: `${url}/`, handler, constraints };
+    if (!instance.hasRoute(slashedRoute)) instance.route(slashedRoute);
   });
 }

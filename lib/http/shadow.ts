@@ -18,8 +18,14 @@ interface Express {
  * root module. On Fastify the most specific route wins, and nothing is found.
  *
  * @param mark - metadata of our own handler
+ * @param passesOn - whether a route of that pattern leaves the request to those after it
  */
-export function shadowingRoute(instance: unknown, path: string, mark: string): string | undefined {
+export function shadowingRoute(
+  instance: unknown,
+  path: string,
+  mark: string,
+  passesOn: (pattern: string) => boolean,
+): string | undefined {
   try {
     const { router, _router } = instance as Express;
     const stack = (router ?? _router)?.stack;
@@ -29,7 +35,8 @@ export function shadowingRoute(instance: unknown, path: string, mark: string): s
       if (route === undefined) continue;
       if (route.stack?.some(({ handle }) => Reflect.hasMetadata(mark, handle)) === true) return undefined;
       const answersGet = route.methods?.get === true || route.methods?._all === true;
-      if (answersGet && layer.match(path)) return String(route.path);
+      const pattern = String(route.path);
+      if (answersGet && layer.match(path) && !passesOn(pattern)) return pattern;
     }
   } catch {
     // Another Express than those that are known: nothing can be told.
