@@ -64,7 +64,7 @@ export class PrometheusMigrationsModule
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {
     super();
-    this.route.set();
+    this.route.set(PrometheusMigrationsModule);
   }
 
   /**

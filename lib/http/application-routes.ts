@@ -9,7 +9,7 @@ const VERSION = '__version__';
 const MODULE_PATH = '__module_path__';
 
 /** A path's segments joined, with one slash in front. */
-function join(...parts: readonly string[]): string {
+export function joinPath(...parts: readonly string[]): string {
   return `/${parts.join('/').split('/').filter(Boolean).join('/')}`;
 }
 
@@ -20,14 +20,14 @@ export function servedPath(
   modulePath = '',
   method = RequestMethod.GET,
 ): string {
-  const own = join(modulePath, path);
+  const own = joinPath(modulePath, path);
   // The form in which Nest itself tests it.
   const tested = own === '/' ? own : `${own}/`;
   const isExcluded = (config.getGlobalPrefixOptions().exclude ?? []).some(
     ({ requestMethod, pathRegex }) =>
       [RequestMethod.ALL, -1 as RequestMethod, method].includes(requestMethod) && pathRegex.test(tested),
   );
-  return isExcluded ? own : join(config.getGlobalPrefix(), own);
+  return isExcluded ? own : joinPath(config.getGlobalPrefix(), own);
 }
 
 /** The path that `RouterModule` gives to a module. */

@@ -6,6 +6,7 @@ import {
   type Application,
   controllerAt,
   isConditional,
+  joinPath,
   modulePathOf,
   servedPath,
 } from './application-routes';
@@ -51,13 +52,17 @@ export class MetricsRoute {
    * Sets the route, as early as the options are known: middleware is bound to it before Nest builds the
    * routes. `MetricsController` stands for the controllers of all modules in `forRoutes()`.
    */
-  set(): void {
-    setPath(this.controller, this.path === false ? [] : this.path);
+  set(module: object): void {
+    const { path } = this;
     const { modules } = this.application;
+    setPath(this.controller, path === false ? [] : path);
     const all = paths.get(modules) ?? [];
-    if (this.path !== false) all.push(this.path);
     paths.set(modules, all);
     setPath(MetricsController, all);
+    if (path === false) return;
+    // RouterModule may come later: asked for when middleware is bound.
+    const get = () => joinPath(modulePathOf(modules, module), path);
+    Object.defineProperty(all, all.length, { get, enumerable: true });
   }
 
   /** Leaves the path to who has it already; called when all controllers are known. */
