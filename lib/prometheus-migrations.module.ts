@@ -117,7 +117,9 @@ export class PrometheusMigrationsModule
     await this.port.open(Boolean(this.host.httpAdapter));
     if (!(await asksToExport(this.options))) return;
     this.metrics.publish();
-    for (const alias of this.explorer.requestScoped()) logger.log(requestScopedLine(alias));
+    for (const alias of this.explorer.requestScoped()) {
+      if (!this.options.exclude.includes(alias)) logger.log(requestScopedLine(alias));
+    }
     await this.monitor.bootstrap();
   }
 
