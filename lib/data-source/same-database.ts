@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { DataSource } from 'typeorm';
 
-/** Pairs of aliases under which the same migrations table is exported twice. */
+/** Pairs of aliases under which the same migrations table is exported twice; the second is the one to leave out. */
 export function sameDatabases(named: ReadonlyMap<string, DataSource>): [first: string, second: string][] {
   const seen = new Map<string, { alias: string; dataSource: DataSource }>();
   const pairs: [string, string][] = [];
@@ -10,7 +10,9 @@ export function sameDatabases(named: ReadonlyMap<string, DataSource>): [first: s
     if (place === undefined) continue;
     const first = seen.get(place);
     if (first === undefined) seen.set(place, { alias, dataSource });
-    else if (first.dataSource !== dataSource) pairs.push([first.alias, alias]);
+    else if (first.dataSource !== dataSource) {
+      pairs.push(alias === 'default' ? [alias, first.alias] : [first.alias, alias]);
+    }
   }
   return pairs;
 }
