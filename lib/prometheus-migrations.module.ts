@@ -68,7 +68,7 @@ export class PrometheusMigrationsModule
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {
     super();
-    for (const route of this.routes) route.set();
+    for (const route of this.routes) route.set(PrometheusMigrationsModule);
   }
 
   /**
@@ -128,7 +128,9 @@ export class PrometheusMigrationsModule
   private export(): void {
     this.metrics.publish();
     this.monitor.includeAll();
-    for (const alias of this.explorer.requestScoped()) logger.log(requestScopedLine(alias));
+    for (const alias of this.explorer.requestScoped()) {
+      if (!this.options.exclude.includes(alias)) logger.log(requestScopedLine(alias));
+    }
   }
 
   /** The first hook of a shutdown: whoever starts meanwhile may have the registry and the port. */

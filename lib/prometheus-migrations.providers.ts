@@ -135,25 +135,30 @@ function routesOf(
       base: MetricsController,
       controller: controllers.metrics,
       path,
-      option: 'path',
       what: 'Metrics are',
-      isExtended: true,
+      whenTaken:
+        'If it serves the same registry, set the option path to false; otherwise set path to another.',
+      whenShadowed:
+        'the metrics are not served there. Give them a port of their own with the option port, or set the option path to false, ' +
+        "extend MetricsController and put the subclass first among the root module's controllers.",
     },
     {
       base: ReadinessController,
       controller: controllers.readiness,
       path: readiness?.path ?? false,
-      option: 'readiness.path',
       what: 'Readiness is',
-      isExtended: false,
+      whenTaken: 'Set the path of the option readiness to another.',
+      whenShadowed: 'readiness is not served there. Give it a port of its own with the option port.',
     },
     {
       base: MigrationsStatusController,
       controller: controllers.status,
       path: statusPath ?? false,
-      option: 'statusPath',
       what: 'The status page is',
-      isExtended: true,
+      whenTaken: 'Set the option statusPath to another.',
+      whenShadowed:
+        'the status page is not served there. Give it a port of its own with the option port, or leave the option statusPath out, ' +
+        "extend MigrationsStatusController and put the subclass first among the root module's controllers.",
     },
   ].map(
     (options) =>

@@ -27,13 +27,20 @@ export class DataSourceExplorer {
   }
 
   /** The names of DataSources that the container makes anew for each request: they cannot be found. */
-  requestScoped(): string[] {
-    return this.discovery
+  requestScoped(): ReadonlySet<string> {
+    const tokens = this.discovery
       .getProviders()
       .filter((wrapper) => !wrapper.isAlias && !wrapper.isDependencyTreeStatic())
-      .filter(({ token }) => token !== undefined && isConventionalToken(token))
-      .map(({ token }) => aliasOfToken(token) ?? 'default');
+      .map(({ token }) => token)
+      .filter((token) => token !== undefined && isConventionalToken(token) && mayBeDataSource(token));
+    return new Set(tokens.map((token) => aliasOfToken(token) ?? 'default'));
   }
+}
+
+/** Other libraries have classes of that name, too: Apollo's `RESTDataSource` is one for each request. */
+function mayBeDataSource(token: InjectionToken): boolean {
+  if (typeof token !== 'function') return true;
+  return typeof (token.prototype as Partial<DataSource> | undefined)?.createQueryRunner === 'function';
 }
 
 /** TypeORM 1.x has no name on DataSources any more; with 0.3 it can differ from the token's. */

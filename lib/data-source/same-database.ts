@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import type { DataSource } from 'typeorm';
 
-/** Pairs of aliases under which the same migrations table is exported twice. */
+/** Pairs of aliases under which the same migrations table is exported twice; the second is the one to leave out. */
 export function sameDatabases(named: ReadonlyMap<string, DataSource>): [first: string, second: string][] {
   const seen = new Map<string, { alias: string; dataSource: DataSource }>();
   const pairs: [string, string][] = [];
@@ -9,7 +10,9 @@ export function sameDatabases(named: ReadonlyMap<string, DataSource>): [first: s
     if (place === undefined) continue;
     const first = seen.get(place);
     if (first === undefined) seen.set(place, { alias, dataSource });
-    else if (first.dataSource !== dataSource) pairs.push([first.alias, alias]);
+    else if (first.dataSource !== dataSource) {
+      pairs.push(alias === 'default' ? [alias, first.alias] : [first.alias, alias]);
+    }
   }
   return pairs;
 }
@@ -31,13 +34,15 @@ function placeOf(dataSource: DataSource): string | undefined {
     const options = dataSource.options as ConnectionOptions;
     const { url, host, port, database } = options.replication?.master ?? options;
     const parsed = url === undefined ? undefined : new URL(url);
-    const name = parsed?.pathname.slice(1) || database;
+    const name = decodeURIComponent(parsed?.pathname.slice(1) ?? '') || database;
     if (typeof name !== 'string' || name === '' || name.startsWith(':memory:')) return undefined;
+    const type = TYPES[options.type ?? ''] ?? options.type ?? '';
+    const server = (parsed?.hostname || host || 'localhost').toLowerCase();
     return JSON.stringify([
-      options.type,
-      parsed?.hostname || host || 'localhost',
-      Number(parsed?.port) || port || DEFAULT_PORTS[options.type ?? ''],
-      name,
+      type,
+      LOOPBACK.has(server) ? 'localhost' : server,
+      Number(parsed?.port) || port || DEFAULT_PORTS[type],
+      type.includes('sqlite') ? resolve(name) : name,
       options.schema,
       options.migrationsTableName ?? 'migrations',
     ]);
@@ -46,10 +51,13 @@ function placeOf(dataSource: DataSource): string | undefined {
   }
 }
 
+/** One server has two types. */
+const TYPES: Readonly<Record<string, string>> = { mariadb: 'mysql' };
+const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
+
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
   postgres: 5432,
   mysql: 3306,
-  mariadb: 3306,
   mssql: 1433,
   cockroachdb: 26257,
   oracle: 1521,

@@ -1,4 +1,4 @@
-import { RequestMethod, type Type, VERSION_NEUTRAL } from '@nestjs/common';
+import { RequestMethod, type Type, VERSION_NEUTRAL, VersioningType } from '@nestjs/common';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 
 // Metadata of Nest's decorators and of RouterModule, from `@nestjs/common/constants`.
@@ -9,7 +9,7 @@ const VERSION = '__version__';
 const MODULE_PATH = '__module_path__';
 
 /** A path's segments joined, with one slash in front. */
-function join(...parts: readonly string[]): string {
+export function joinPath(...parts: readonly string[]): string {
   return `/${parts.join('/').split('/').filter(Boolean).join('/')}`;
 }
 
@@ -20,14 +20,14 @@ export function servedPath(
   modulePath = '',
   method = RequestMethod.GET,
 ): string {
-  const own = join(modulePath, path);
+  const own = joinPath(modulePath, path);
   // The form in which Nest itself tests it.
   const tested = own === '/' ? own : `${own}/`;
   const isExcluded = (config.getGlobalPrefixOptions().exclude ?? []).some(
     ({ requestMethod, pathRegex }) =>
       [RequestMethod.ALL, -1 as RequestMethod, method].includes(requestMethod) && pathRegex.test(tested),
   );
-  return isExcluded ? own : join(config.getGlobalPrefix(), own);
+  return isExcluded ? own : joinPath(config.getGlobalPrefix(), own);
 }
 
 /** The path that `RouterModule` gives to a module. */
@@ -38,33 +38,44 @@ export function modulePathOf(modules: ModulesContainer, module: object): string 
   return typeof path === 'string' ? path : '';
 }
 
+/** The application, as it is looked through for routes. */
+export interface Application {
+  readonly modules: ModulesContainer;
+  readonly config: ApplicationConfig;
+  /** The controller that is left out. */
+  readonly ours: Type;
+  /** Whether the platform tells routes of different hosts apart. */
+  readonly byHost: boolean;
+}
+
 /** The name of a controller that answers GET at a path, if there is one beside ours. */
-export function controllerAt(
-  served: string,
-  application: {
-    readonly modules: ModulesContainer;
-    readonly config: ApplicationConfig;
-    readonly ours: Type;
-    /** Whether the platform tells routes of different hosts apart. */
-    readonly byHost: boolean;
-  },
-): string | undefined {
-  const { modules, config, ours, byHost } = application;
+export function controllerAt(served: string, application: Application): string | undefined {
+  for (const { name, isConditional } of routesAt(served, application)) if (!isConditional) return name;
+  return undefined;
+}
+
+/** Whether a path is only that of controllers for some host or version: they pass other requests on. */
+export function isConditional(served: string, application: Application): boolean {
+  const routes = [...routesAt(served, application)];
+  return routes.length > 0 && routes.every((route) => route.isConditional);
+}
+
+function* routesAt(served: string, { modules, config, ours, byHost }: Application) {
   for (const { metatype, controllers } of modules.values()) {
     const modulePath = modulePathOf(modules, metatype);
     for (const { metatype: controller } of controllers.values()) {
       if (typeof controller !== 'function' || controller === ours) continue;
-      if (byHost && Reflect.getMetadata(HOST, controller) !== undefined) continue;
-      for (const { path, method } of neutralRoutes(controller as Type, config)) {
-        if (servedPath(config, path, modulePath, method) === served) return controller.name;
+      const hasHost = byHost && Reflect.getMetadata(HOST, controller) !== undefined;
+      for (const { path, method, hasVersion } of routesOf(controller as Type, config)) {
+        if (servedPath(config, path, modulePath, method) !== served) continue;
+        yield { name: controller.name, isConditional: hasHost || hasVersion };
       }
     }
   }
-  return undefined;
 }
 
-/** The GET routes of a controller that have no version. */
-function* neutralRoutes(controller: Type, config: ApplicationConfig) {
+/** The GET routes of a controller; not those whose version is a part of the path. */
+function* routesOf(controller: Type, config: ApplicationConfig) {
   const versioning = config.getVersioning();
   for (const handler of handlersOf(controller)) {
     const method = Reflect.getMetadata(METHOD, handler) as RequestMethod | undefined;
@@ -74,10 +85,11 @@ function* neutralRoutes(controller: Type, config: ApplicationConfig) {
       (Reflect.getMetadata(VERSION, handler) ??
         Reflect.getMetadata(VERSION, controller) ??
         versioning.defaultVersion);
-    if (version !== undefined && !listOf(version).includes(VERSION_NEUTRAL)) continue;
+    const hasVersion = version !== undefined && !listOf(version).includes(VERSION_NEUTRAL);
+    if (hasVersion && versioning?.type === VersioningType.URI) continue;
     for (const start of listOf(Reflect.getMetadata(PATH, controller) ?? [])) {
       for (const end of listOf(Reflect.getMetadata(PATH, handler))) {
-        yield { path: `${String(start)}/${String(end)}`, method };
+        yield { path: `${String(start)}/${String(end)}`, method, hasVersion };
       }
     }
   }

@@ -6,9 +6,16 @@ import {
   type Type,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { type ApplicationConfig, HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
+import { HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
 import { logger } from '../logger';
-import { controllerAt, modulePathOf, servedPath } from './application-routes';
+import {
+  type Application,
+  controllerAt,
+  isConditional,
+  joinPath,
+  modulePathOf,
+  servedPath,
+} from './application-routes';
 import { OWN_ROUTE } from './metadata';
 import { shadowingRoute } from './shadow';
 
@@ -30,13 +37,6 @@ export function controllerOf(base: Type, source: InjectionToken): Type {
   return controller;
 }
 
-/** What is known of the application that a route is part of. */
-export interface Application {
-  readonly modules: ModulesContainer;
-  readonly config: ApplicationConfig;
-  readonly host: HttpAdapterHost;
-}
-
 /** One page that the application serves, if its path is set. */
 export interface RouteOptions {
   /** What users refer to in `forRoutes()`. */
@@ -44,12 +44,12 @@ export interface RouteOptions {
   /** The class that serves it, made by {@link controllerOf}. */
   readonly controller: Type;
   readonly path: string | false;
-  /** The option that sets the path. */
-  readonly option: string;
   /** Subject and verb for the log, as `Metrics are`. */
   readonly what: string;
-  /** Whether the page can have another route by a subclass of its controller. */
-  readonly isExtended: boolean;
+  /** What to do if another route comes first. */
+  readonly whenShadowed: string;
+  /** What to do if another controller has the path already. */
+  readonly whenTaken: string;
 }
 
 /** The paths of all modules of one application, by base class. */
@@ -62,63 +62,66 @@ export class ControllerRoute {
 
   constructor(
     private readonly options: RouteOptions,
-    private readonly application: Application,
+    private readonly application: Omit<Application, 'ours' | 'byHost'> & { readonly host: HttpAdapterHost },
   ) {}
 
   /**
    * Sets the route, as early as the options are known: middleware is bound to it before Nest builds the
    * routes. The base class stands for the controllers of all modules in `forRoutes()`.
    */
-  set(): void {
+  set(module: object): void {
     const { base, controller, path } = this.options;
     const { modules } = this.application;
     setPath(controller, path === false ? [] : path);
     const byBase = paths.get(modules) ?? new Map<Type, string[]>();
-    const all = [...(byBase.get(base) ?? []), ...(path === false ? [] : [path])];
+    const all = byBase.get(base) ?? [];
     paths.set(modules, byBase.set(base, all));
     setPath(base, all);
+    if (path === false) return;
+    // RouterModule may come later: asked for when middleware is bound.
+    const get = () => joinPath(modulePathOf(modules, module), path);
+    Object.defineProperty(all, all.length, { get, enumerable: true });
   }
 
-  /** Leaves the path to a controller that has it already; called when all routes are known. */
+  /** Leaves the path to who has it already; called when all controllers are known. */
   yield(module: object): void {
-    const { controller, path, option } = this.options;
+    const { controller, path, whenTaken } = this.options;
     const { modules, config, host } = this.application;
+    const fastify =
+      host.httpAdapter?.getType() === 'fastify' ? host.httpAdapter.getInstance<FastifyInstance>() : undefined;
+    // For subclasses of our controllers as well.
+    if (fastify !== undefined) answerTrailingSlash(fastify);
     if (path === false || !host.httpAdapter) return;
-    const platform = host.httpAdapter.getType();
-    if (platform === 'fastify') answerTrailingSlash(host.httpAdapter.getInstance<FastifyInstance>());
     const served = servedPath(config, path, modulePathOf(modules, module));
-    const application = { modules, config, ours: controller, byHost: platform === 'express' };
-    const other = controllerAt(served, application);
+    const isTaken = fastify?.hasRoute({ method: 'GET', url: served }) === true;
+    const other = controllerAt(served, this.others) ?? (isTaken ? 'a route of Fastify' : undefined);
     if (other === undefined) {
       this.served = served;
       return;
     }
     setPath(controller, []);
-    logger.warn(
-      `GET ${served} is served by ${other} already: it keeps the route. ` +
-        (option === 'path'
-          ? 'If it serves the same registry, set the option path to false; otherwise set path to another.'
-          : `Set the option ${option} to another path.`),
-    );
+    logger.warn(`GET ${served} is served by ${other} already: it keeps the route. ${whenTaken}`);
   }
 
   /** Tells where the page is, or what answers in its place; called when the routes are built. */
   report(): void {
     if (this.served === undefined) return;
-    const { base, what, isExtended } = this.options;
+    const { what, whenShadowed } = this.options;
     const instance: unknown = this.application.host.httpAdapter.getInstance();
-    const shadow = shadowingRoute(instance, this.served, OWN_ROUTE);
+    const shadow = shadowingRoute(instance, this.served, OWN_ROUTE, (pattern) =>
+      isConditional(pattern, this.others),
+    );
     if (shadow === undefined) {
       logger.log(`${what} served at ${this.served}`);
       return;
     }
-    logger.warn(
-      `GET ${this.served} is answered by the route ${shadow}, which comes first: nothing of this package is served there. ` +
-        'Give the metrics a port of their own with the option port' +
-        (isExtended
-          ? `, or extend ${base.name} and put the subclass first among the root module's controllers.`
-          : ': it serves this as well.'),
-    );
+    logger.warn(`GET ${this.served} is answered by the route ${shadow}, which comes first: ${whenShadowed}`);
+  }
+
+  private get others(): Application {
+    const { modules, config, host } = this.application;
+    const byHost = host.httpAdapter.getType() === 'express';
+    return { modules, config, ours: this.options.controller, byHost };
   }
 }
 
@@ -138,6 +141,7 @@ interface FastifyInstance {
     readonly ignoreTrailingSlash?: boolean;
     readonly routerOptions?: { readonly ignoreTrailingSlash?: boolean };
   };
+  hasRoute(route: Pick<FastifyRoute, 'method' | 'url' | 'constraints'>): boolean;
   addHook(name: 'onRoute', hook: (route: FastifyRoute) => void): void;
   route(route: FastifyRoute): void;
 }
@@ -152,6 +156,7 @@ function answerTrailingSlash(instance: FastifyInstance): void {
   instance.addHook('onRoute', ({ method, url, handler, constraints }) => {
     const isOurs = typeof handler === 'function' && Reflect.hasMetadata(OWN_ROUTE, handler);
     if (!isOurs || method !== RequestMethod[RequestMethod.GET] || url.endsWith('/')) return;
-    instance.route({ method, url: `${url}/`, handler, constraints });
+    const slashedRoute = { method, url: `${url}/`, handler, constraints };
+    if (!instance.hasRoute(slashedRoute)) instance.route(slashedRoute);
   });
 }

@@ -18,8 +18,14 @@ interface Express {
  * root module. On Fastify the most specific route wins, and nothing is found.
  *
  * @param mark - metadata of our own handlers
+ * @param passesOn - whether a route of that pattern leaves the request to those after it
  */
-export function shadowingRoute(instance: unknown, path: string, mark: string): string | undefined {
+export function shadowingRoute(
+  instance: unknown,
+  path: string,
+  mark: string,
+  passesOn: (pattern: string) => boolean,
+): string | undefined {
   try {
     const { router, _router } = instance as Express;
     const stack = (router ?? _router)?.stack;
@@ -30,7 +36,8 @@ export function shadowingRoute(instance: unknown, path: string, mark: string): s
       const answersGet = route.methods?.get === true || route.methods?._all === true;
       if (!answersGet || !layer.match(path)) continue;
       const isOurs = route.stack?.some(({ handle }) => Reflect.hasMetadata(mark, handle)) === true;
-      return isOurs ? undefined : String(route.path);
+      const pattern = String(route.path);
+      if (isOurs || !passesOn(pattern)) return isOurs ? undefined : pattern;
     }
   } catch {
     // Another Express than those that are known: nothing can be told.

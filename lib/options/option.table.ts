@@ -116,8 +116,8 @@ const BOOLEANS = new Map([
 ]);
 
 const PORT_RULE = 'Set it to a whole number from 0 (any free port) to 65535.';
-/** What a route and a URL take literally: no pattern, no query. */
-const PATH = /^\/[\w\-.~%@/]*$/;
+/** What a route and a URL take literally: no pattern, no query, nothing that a client or a router rewrites. */
+const PATH = /^(\/|(\/(?!\.{1,2}(\/|$))[\w\-.~@]+)+\/?)$/;
 
 const ACTIONS: readonly unknown[] = ['ignore', 'warn', 'fail'];
 const ACTION_RULE = "Set it to 'ignore', 'warn' or 'fail'.";

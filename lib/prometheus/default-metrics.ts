@@ -1,5 +1,7 @@
 import { collectDefaultMetrics, type Registry } from 'prom-client';
+import { nameOfError } from '../logger';
 import type { MetricsRegistry, ResolvedModuleOptions } from '../options/option.types';
+import { describe, InvalidOptionError } from '../prometheus-migrations.errors';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
 
 /** prom-client's process metrics in a registry, if the options want them and nobody else collects them. */
@@ -31,14 +33,25 @@ export class DefaultMetrics implements MetricSet {
 
   private collect(): readonly RegisteredMetric[] {
     if (this.registry.getSingleMetric(this.key) !== undefined) return [];
-    const names = () => this.registry.getMetricsAsArray().map(({ name }) => name);
-    const before = new Set(names());
-    collectDefaultMetrics({
-      ...(typeof this.option === 'object' ? this.option : {}),
-      register: this.registry as Registry,
-    });
-    return names()
-      .filter((name) => !before.has(name))
-      .map((name) => this.registry.getSingleMetric(name) as RegisteredMetric);
+    const before = new Set(this.names());
+    const added = () => this.names().filter((name) => !before.has(name));
+    try {
+      collectDefaultMetrics({
+        ...(typeof this.option === 'object' ? this.option : {}),
+        register: this.registry as Registry,
+      });
+    } catch (error) {
+      for (const name of added()) this.registry.removeSingleMetric(name);
+      throw new InvalidOptionError(
+        'defaultMetrics',
+        `is ${describe(this.option)}, which prom-client refuses (${error instanceof Error ? error.message : nameOfError(error)})`,
+        'Correct its configuration, or set it to false.',
+      );
+    }
+    return added().map((name) => this.registry.getSingleMetric(name) as RegisteredMetric);
+  }
+
+  private names(): string[] {
+    return this.registry.getMetricsAsArray().map(({ name }) => name);
   }
 }

@@ -32,7 +32,7 @@ export class MigrationMetrics implements MetricSet {
    * @throws {@link RegistryInUseError} if the registry holds one of the names already
    */
   publish(): void {
-    if (!this.isWithdrawn) claim(this);
+    if (!this.isWithdrawn && !this.isClosing) claim(this);
   }
 
   /** Takes them out for good. */

@@ -51,6 +51,27 @@ describe('an application', () => {
     await assertFigures(app, { path: '/two', family: 'django' });
   });
 
+  it('starts with an exporter that a test writes by hand: it has no hidden members', async () => {
+    const fake: MigrationsExporter = {
+      registry: new Registry(),
+      exportMigrations: async () => [],
+      exportMigrationsForDatabase: async (connection) => ({
+        connection,
+        status: 'failed',
+        reason: 'other',
+        durationSeconds: 0,
+      }),
+      forgetDatabase: () => {},
+      close: () => {},
+    };
+    app = await start({
+      imports: [PrometheusMigrationsModule.forRoot()],
+      providers: [{ provide: MigrationsExporter, useValue: fake }, MigrationsService],
+    });
+    assert.deepEqual(await app.get(MigrationsService).read(), []);
+    await assertFigures(app);
+  });
+
   it('injects the exporter', async () => {
     app = await start({ imports: [PrometheusMigrationsModule.forRoot()], providers: [MigrationsService] });
     const [reading] = await app.get(MigrationsService).read();
