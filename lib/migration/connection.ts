@@ -91,6 +91,7 @@ export class OwnConnection {
     if (socket === undefined && this.isQuerying) return false;
     this.isGone = true;
     socket?.destroy();
+    if (this.isQuerying) this.pool?.cancel?.(this.client);
     return true;
   }
 
