@@ -80,13 +80,13 @@ export class Monitor {
 
   /** Exports a connection by hand, and reads it now. */
   async readOne(alias: string, dataSource: DataSource): Promise<MigrationReading> {
-    this.selection.add(alias, dataSource);
+    this.reselect(() => this.selection.add(alias, dataSource));
     return readingOf(alias, (await this.readNow([dataSource])).get(dataSource));
   }
 
-  /** Stops exporting a connection. */
+  /** Stops exporting a connection: it can be destroyed right after this, whatever its database does. */
   forget(alias: string): void {
-    this.selection.forget(alias);
+    this.reselect(() => this.selection.forget(alias));
     this.settle();
   }
 
@@ -147,6 +147,14 @@ export class Monitor {
       const deadline = isQueued ? clock.setTimeout(finish, this.options.timeout) : undefined;
       if (this.places.isStuck) finish();
     });
+  }
+
+  /** Gives up reading what is not exported any more. */
+  private reselect(change: () => void): void {
+    const before = [...this.selection.dataSources];
+    change();
+    for (const dataSource of before)
+      if (this.selection.aliasesOf(dataSource).length === 0) this.readers.get(dataSource)?.abandon();
   }
 
   private settle(): void {
