@@ -16,8 +16,8 @@ export interface ConnectionPool {
    * @returns `false` if somebody waits for it: then it is given back instead
    */
   close(client: unknown, runner: QueryRunner): boolean;
-  /** Tells the server to end a client's statement, where it does not notice that the client is gone. */
-  cancel?(client: unknown): void;
+  /** Tells the pool and the server that a client was destroyed, where they notice it late. */
+  drop(client: unknown): void;
 }
 
 interface PostgresPool {
@@ -92,7 +92,7 @@ class Postgres implements ConnectionPool {
   }
 
   /** A backend that waits for a lock learns only when it writes that its client is gone. */
-  cancel(client: unknown): void {
+  drop(client: unknown): void {
     const { host, port, processID, secretKey } = client as PostgresClient;
     if (typeof processID !== 'number' || typeof secretKey !== 'number') return;
     const request = Buffer.alloc(16);
@@ -134,6 +134,11 @@ class Mysql implements ConnectionPool {
     if (end === undefined || this.pool._connectionQueue.length > 0) return false;
     end.call(client, () => {});
     return true;
+  }
+
+  /** A pool that is ended before it notices fails with the error of the destroyed client. */
+  drop(client: unknown): void {
+    (client as { _removeFromPool?: () => void })._removeFromPool?.();
   }
 }
 
