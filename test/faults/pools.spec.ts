@@ -1,4 +1,4 @@
-import { getDataSourceToken, TypeOrmModule, type TypeOrmModuleOptions } from '@nestjs/typeorm';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -67,7 +67,7 @@ describe.each(DIALECTS)('pools of $name', (dialect) => {
               url: server.as(role, 'reader'),
               migrations,
               extra: pool,
-            } as TypeOrmModuleOptions),
+            }),
           ),
           PrometheusMigrationsModule.forRoot({ registry: new Registry(), maxAge: 0 }),
         ],

@@ -157,7 +157,7 @@ describe('a driver that throws', () => {
   it.each(ERRORS)('%s', async (_name, value) => {
     const hostile = await open();
     interceptStatements(hostile, () => {
-      // eslint-disable-next-line @typescript-eslint/only-throw-error
+       
       throw value();
     });
     await expectHarmless(hostile);
