@@ -4,10 +4,19 @@ const nest = new Logger('PrometheusMigrations');
 
 /** The one logger of this package. A message is one line: a name from outside cannot add another. */
 export const logger = {
-  log: (message: string) => nest.log(oneLine(message)),
-  warn: (message: string) => nest.warn(oneLine(message)),
-  error: (message: string) => nest.error(oneLine(message)),
+  log: (message: string) => tell('log', message),
+  warn: (message: string) => tell('warn', message),
+  error: (message: string) => tell('error', message),
 };
+
+/** The application's own logger may throw: a collection is worth more than its line in the log. */
+function tell(level: 'log' | 'warn' | 'error', message: string): void {
+  try {
+    nest[level](oneLine(message));
+  } catch {
+    // There is nobody left to tell.
+  }
+}
 
 // Control characters, and what terminals and log viewers take for the end of a line.
 // eslint-disable-next-line no-control-regex

@@ -28,7 +28,7 @@ const ANSWER_TIMEOUT = 10_000;
 const ANSWER_TIMEOUT_CLOSING = 1000;
 /** Milliseconds that an answer may take to be made while the server closes. */
 const CLOSE_TIMEOUT = 10_000;
-/** Clients at one time; scrapers are few. */
+/** Clients at one time; scrapers are few. For one more, the one that has been silent for longest is cut off. */
 const MAX_CONNECTIONS = 100;
 /** Requests of one client that are not answered yet: no scraper sends a second one before its answer. */
 const MAX_UNANSWERED = 4;
@@ -38,7 +38,7 @@ export class PageServer {
   /** Resolves when it does not listen any more, and nobody waits for an answer. */
   readonly closed: Promise<void>;
   private readonly server: Server;
-  /** The open connections, with what is not answered yet on each. */
+  /** The open connections, the most silent ones first, with what is not answered yet on each. */
   private readonly unanswered = new Map<Socket, Set<ServerResponse>>();
   private isClosing = false;
   /** What the requests of one turn of the event loop share. */
@@ -49,8 +49,8 @@ export class PageServer {
       { headersTimeout: REQUEST_TIMEOUT, requestTimeout: REQUEST_TIMEOUT, connectionsCheckingInterval: 1000 },
       (request, response) => this.accept(request, response),
     );
-    this.server.maxConnections = MAX_CONNECTIONS;
     this.server.on('connection', (socket) => {
+      if (this.unanswered.size >= MAX_CONNECTIONS) this.makeRoom();
       this.unanswered.set(socket, new Set());
       socket.once('close', () => this.unanswered.delete(socket));
     });
@@ -100,6 +100,15 @@ export class PageServer {
     await this.closed;
   }
 
+  /** Who refuses a new client instead lets a hundred silent ones keep the scraper out. */
+  private makeRoom(): void {
+    const sockets = [...this.unanswered.keys()];
+    const victim = sockets.find((socket) => this.unanswered.get(socket)?.size === 0) ?? sockets[0];
+    if (victim === undefined) return;
+    this.unanswered.delete(victim);
+    victim.destroy();
+  }
+
   private accept(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     const responses = this.unanswered.get(socket);
@@ -108,7 +117,8 @@ export class PageServer {
       socket.destroy();
       return;
     }
-    responses.add(response);
+    this.unanswered.delete(socket);
+    this.unanswered.set(socket, responses.add(response));
     response.once('close', () => responses.delete(response));
     void this.answer(request, response);
   }

@@ -34,7 +34,7 @@ export class Collector {
         () => this.release(connection),
         () => this.release(connection),
       ),
-      destroy: () => connection?.destroy() ?? true,
+      destroy: () => destroyed(connection),
     };
   }
 
@@ -66,5 +66,14 @@ export class Collector {
     } catch {
       // The collection is answered: a connection that cannot be given back is lost already.
     }
+  }
+}
+
+function destroyed(connection: OwnConnection | undefined): boolean {
+  try {
+    return connection?.destroy() ?? true;
+  } catch {
+    // A driver's client of another shape than those that are known.
+    return false;
   }
 }

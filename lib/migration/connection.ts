@@ -90,7 +90,9 @@ export class OwnConnection {
     const socket = socketOf(this.client);
     if (socket === undefined && this.isQuerying) return false;
     this.isGone = true;
-    socket?.destroy();
+    if (socket === undefined) return true;
+    socket.destroy();
+    this.pool?.drop(this.client);
     return true;
   }
 

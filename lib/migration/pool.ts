@@ -1,4 +1,6 @@
+import { connect } from 'node:net';
 import type { Driver, QueryRunner } from 'typeorm';
+import { clock } from '../clock';
 
 /** What a collection has to know of the pool that its connection comes from. */
 export interface ConnectionPool {
@@ -14,6 +16,8 @@ export interface ConnectionPool {
    * @returns `false` if somebody waits for it: then it is given back instead
    */
   close(client: unknown, runner: QueryRunner): boolean;
+  /** Tells the pool and the server that a client was destroyed, where they notice it late. */
+  drop(client: unknown): void;
 }
 
 interface PostgresPool {
@@ -21,6 +25,18 @@ interface PostgresPool {
   readonly totalCount: number;
   readonly waitingCount: number;
 }
+
+interface PostgresClient {
+  readonly host: string;
+  readonly port: number;
+  readonly processID?: unknown;
+  readonly secretKey?: unknown;
+}
+
+/** Code of the message of PostgreSQL's protocol that takes the place of a start-up. */
+const CANCEL_REQUEST = 80_877_102;
+/** Milliseconds that the server may take for it. */
+const CANCEL_TIMEOUT = 1000;
 
 interface MysqlQueue {
   readonly length: number;
@@ -74,6 +90,24 @@ class Postgres implements ConnectionPool {
     void release.call(runner, new Error('Not needed any more'));
     return true;
   }
+
+  /** A backend that waits for a lock learns only when it writes that its client is gone. */
+  drop(client: unknown): void {
+    const { host, port, processID, secretKey } = client as PostgresClient;
+    if (typeof processID !== 'number' || typeof secretKey !== 'number') return;
+    const request = Buffer.alloc(16);
+    [request.length, CANCEL_REQUEST, processID, secretKey].forEach((value, index) =>
+      request.writeInt32BE(value, 4 * index),
+    );
+    const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
+    const patience = clock.setTimeout(() => socket.destroy(), CANCEL_TIMEOUT).unref();
+    socket
+      .unref()
+      .on('error', () => {})
+      .once('close', () => clock.clearTimeout(patience))
+      .resume()
+      .end(request);
+  }
 }
 
 class Mysql implements ConnectionPool {
@@ -100,6 +134,11 @@ class Mysql implements ConnectionPool {
     if (end === undefined || this.pool._connectionQueue.length > 0) return false;
     end.call(client, () => {});
     return true;
+  }
+
+  /** A pool that is ended before it notices fails with the error of the destroyed client. */
+  drop(client: unknown): void {
+    (client as { _removeFromPool?: () => void })._removeFromPool?.();
   }
 }
 

@@ -101,7 +101,8 @@ export class MigrationReader {
     const mayBeOld = first.startedAt !== undefined && first === before;
     const collection = await first.answer();
     // One that was under way may have looked before the change that the caller wants to see.
-    return mayBeOld && this.current !== first ? this.underWay().answer() : collection;
+    const asksAgain = mayBeOld && this.current !== first && !first.wasCancelled;
+    return asksAgain ? this.underWay().answer() : collection;
   }
 
   /** Gives up the collection under way: those who wait for it are answered, nothing is kept of it. */
@@ -118,12 +119,19 @@ export class MigrationReader {
     const { current } = this;
     if (current === undefined) return this.launch();
     const age = current.startedAt === undefined ? 0 : clock.now() - current.startedAt;
-    const isLost =
-      age >= ABANDONED_AFTER_TIMEOUTS * this.options.timeout && this.outstanding.size < MAX_OUTSTANDING;
-    if (!isLost) return current;
-    current.letGo();
-    this.options.places.leave(current);
+    if (age < ABANDONED_AFTER_TIMEOUTS * this.options.timeout || !this.canAskAgain(current)) return current;
+    // A statement that its driver does not let go of keeps its place.
+    if (current.letGo()) this.options.places.leave(current);
     return this.launch();
+  }
+
+  /** Whether one more may be unanswered beside the one that counts. */
+  private canAskAgain(current: Flight): boolean {
+    if (this.outstanding.size < MAX_OUTSTANDING) return true;
+    if (![...this.outstanding].every(({ wasLetGo }) => wasLetGo)) return false;
+    // Nobody is left to tell that the database answers again: only another try can.
+    this.giveUp((flight) => flight !== current);
+    return true;
   }
 
   private launch(): Flight {
@@ -165,8 +173,16 @@ export class MigrationReader {
     if (this.current === flight) this.current = undefined;
     if (!isAnswer) return;
     // The database answers: what was lost before can be lost again without being held against it.
-    for (const other of this.outstanding)
-      if (other.sequence < flight.sequence) this.outstanding.delete(other);
+    this.giveUp((other) => other !== this.current);
+  }
+
+  /** What is lost is neither waited for nor counted any more. */
+  private giveUp(isLost: (flight: Flight) => boolean): void {
+    for (const flight of this.outstanding) {
+      if (!isLost(flight)) continue;
+      this.outstanding.delete(flight);
+      this.options.places.leave(flight);
+    }
   }
 }
 
@@ -193,6 +209,7 @@ export class Flight implements PlaceHolder {
   startedAt: number | undefined;
   collection: Collection | undefined;
   wasLetGo = false;
+  wasCancelled = false;
   private isSettled = false;
   private attempt: Attempt | undefined;
   private readonly waiting = new Set<() => void>();
@@ -234,6 +251,7 @@ export class Flight implements PlaceHolder {
 
   /** Ends it without an event. */
   cancel(): void {
+    this.wasCancelled = true;
     this.resolve(TIMED_OUT);
     this.letGo();
   }

@@ -62,21 +62,21 @@ export class Monitor {
 
   /** What is known of every connection, without a look at any database. */
   known(): readonly Snapshot[] {
-    this.selection.update('all');
+    this.reselect(() => this.selection.update('all'));
     this.settle();
     return this.snapshots.of(this.selection.aliases('all'));
   }
 
   /** What every connection reads now, whatever `maxAge`. */
   async readNow(): Promise<readonly Snapshot[]> {
-    this.selection.update('all');
+    this.reselect(() => this.selection.update('all'));
     await this.collectNow(this.selection.dataSources('all'));
     return this.snapshots.of(this.selection.aliases('all'));
   }
 
   /** Reads every exported connection now, whatever `maxAge`, and tells what each came to. */
   async readExported(): Promise<readonly MigrationReading[]> {
-    this.selection.update('exported');
+    this.reselect(() => this.selection.update('exported'));
     const asked = this.selection
       .aliases('exported')
       .map((alias) => [alias, this.selection.known.get(alias) as DataSource] as const);
@@ -88,13 +88,13 @@ export class Monitor {
 
   /** Exports a connection by hand, and reads it now. */
   async readOne(alias: string, dataSource: DataSource): Promise<MigrationReading> {
-    this.selection.add(alias, dataSource);
+    this.reselect(() => this.selection.add(alias, dataSource));
     return readingOf(alias, (await this.collectNow([dataSource])).get(dataSource));
   }
 
-  /** Stops exporting a connection. */
+  /** Stops exporting a connection: it can be destroyed right after this, whatever its database does. */
   forget(alias: string): void {
-    this.selection.forget(alias);
+    this.reselect(() => this.selection.forget(alias));
     this.settle();
   }
 
@@ -127,7 +127,7 @@ export class Monitor {
   /** Answers within `timeout`: a connection whose turn has not come until then keeps its newest collection. */
   private async read(scope: Scope, maxAge: number): Promise<readonly Snapshot[]> {
     if (!this.isStopped) {
-      this.selection.update(scope);
+      this.reselect(() => this.selection.update(scope));
       const flights: Flight[] = [];
       for (const dataSource of this.selection.dataSources(scope)) {
         const flight = this.readerOf(dataSource).refresh(maxAge);
@@ -171,6 +171,17 @@ export class Monitor {
       const deadline = isQueued ? clock.setTimeout(finish, this.options.timeout) : undefined;
       if (this.places.isStuck) finish();
     });
+  }
+
+  /** Changes what is known; a connection that is not known any more is not waited for either. */
+  private reselect(change: () => void): void {
+    const before = this.selection.known;
+    change();
+    if (before === this.selection.known) return;
+    const left = new Set(this.selection.known.values());
+    for (const dataSource of before.values()) {
+      if (!left.has(dataSource)) this.readers.get(dataSource)?.abandon();
+    }
   }
 
   private settle(): void {

@@ -19,6 +19,8 @@ export interface Dialect {
   revoke(role: string): string;
   readonly lock: readonly string[];
   readonly unlock: string;
+  /** Counts the statements that wait for a lock in this database, as `waiting`. */
+  readonly waiting: string;
 }
 
 const PASSWORD = 'reader';
@@ -36,6 +38,8 @@ export const DIALECTS: readonly Dialect[] = [
     revoke: (role) => `REVOKE SELECT ON migrations FROM ${role}`,
     lock: ['BEGIN', 'LOCK TABLE migrations IN ACCESS EXCLUSIVE MODE'],
     unlock: 'ROLLBACK',
+    waiting:
+      "SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
   },
   {
     name: 'MariaDB',
@@ -49,6 +53,8 @@ export const DIALECTS: readonly Dialect[] = [
     revoke: (role) => `REVOKE SELECT ON migrations FROM ${role}@'%'`,
     lock: ['LOCK TABLES migrations WRITE'],
     unlock: 'UNLOCK TABLES',
+    waiting:
+      "SELECT count(*) AS waiting FROM information_schema.processlist WHERE db = database() AND state LIKE 'Waiting for table%'",
   },
 ];
 
@@ -71,6 +77,27 @@ export async function migrate({ type }: Dialect, { url }: TestDatabase): Promise
   const dataSource = await new DataSource({ type, url, migrations }).initialize();
   await record(dataSource, WELL.applied_total);
   await dataSource.destroy();
+}
+
+/** Locks the migrations table, as a migration that runs does; returns a function that ends it. */
+export async function lockTable(
+  { type, lock, unlock }: Dialect,
+  { url }: TestDatabase,
+): Promise<() => Promise<void>> {
+  const migrating = await new DataSource({ type, url }).initialize();
+  const runner = migrating.createQueryRunner();
+  for (const statement of lock) await runner.query(statement);
+  return async () => {
+    await runner.query(unlock);
+    await runner.release();
+    await migrating.destroy();
+  };
+}
+
+/** How many statements wait for a lock. */
+export async function waitingFor({ waiting }: Dialect, server: TestDatabase): Promise<number> {
+  const [row] = (await server.run(waiting)) as { waiting: number }[];
+  return Number(row?.waiting);
 }
 
 /** Where a fault happens. */
@@ -111,6 +138,8 @@ export interface Fault {
 
 /** Who holds what the application needs. */
 let holder: QueryRunner | undefined;
+/** Ends what has locked the migrations table. */
+let unlock: (() => Promise<void>) | undefined;
 
 async function hold(dataSource: DataSource): Promise<QueryRunner> {
   holder = dataSource.createQueryRunner();
@@ -218,14 +247,8 @@ export const FAULTS: readonly Fault[] = [
     timeout: HANGING_TIMEOUT,
     scrapers: 10,
     async begin({ server, dialect }) {
-      const migrating = new DataSource({ type: dialect.type, url: server.url });
-      const runner = await hold(await migrating.initialize());
-      for (const statement of dialect.lock) await runner.query(statement);
+      unlock = await lockTable(dialect, server);
     },
-    async end({ dialect }) {
-      await holder?.query(dialect.unlock);
-      await holder?.release();
-      await holder?.dataSource.destroy();
-    },
+    end: () => unlock?.(),
   },
 ];

@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { clock } from '../../../lib/clock';
 import { failureOf } from '../../../lib/migration/failure';
-import { type Collection, MigrationReader } from '../../../lib/migration/reader';
+import {
+  type Collection,
+  MigrationReader,
+  type PlaceHolder,
+  type Places,
+} from '../../../lib/migration/reader';
 import { joinMigrations, type MigrationState, orderMigrations } from '../../../lib/migration/state';
 import { BoundedPlaces } from '../../../lib/monitor/places';
 import { fakeClock, realClock } from '../../support/clock';
@@ -14,6 +19,8 @@ class Database {
     [];
   asked = 0;
   destroyed = 0;
+  /** Whether its connections can be destroyed. */
+  letsGo = true;
 
   readonly begin = () => {
     this.asked += 1;
@@ -23,6 +30,7 @@ class Database {
       fail = reject;
     });
     const destroy = () => {
+      if (!this.letsGo) return false;
       this.destroyed += 1;
       fail(Object.assign(new Error('destroyed'), { code: 'ECONNRESET' }));
       return true;
@@ -49,7 +57,7 @@ let database: Database;
 let collections: Collection[];
 
 /** A reader that answers as those who wait for it see it. */
-function reader(places = new BoundedPlaces(16)) {
+function reader(places: Places = new BoundedPlaces(16)) {
   const one = new MigrationReader({
     timeout: TIMEOUT,
     places,
@@ -193,6 +201,59 @@ describe('MigrationReader', () => {
     await database.answersLast();
   });
 
+  it('asks once in ten time-outs where every connection was destroyed: only that shows a database that is back', async () => {
+    const holders = new Set<PlaceHolder>();
+    const one = reader({
+      enter(holder) {
+        holders.add(holder);
+        holder.start();
+      },
+      leave: (holder) => holders.delete(holder),
+      // As for somebody else who waits for a place.
+      review: () => holders.forEach((holder) => holder.letGo()),
+    });
+    for (let tries = 1; tries <= 4; tries += 1) {
+      void one.read(0);
+      expect(database.asked).toBe(tries);
+      await vi.advanceTimersByTimeAsync(10 * TIMEOUT - 1);
+      await one.read(0);
+      expect(database.asked).toBe(tries);
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    const next = one.read(0);
+    await database.answersLast();
+    await expect(next).resolves.toMatchObject({ status: 'read' });
+    expect(holders.size).toBe(0);
+  });
+
+  it('keeps the place of a statement that its driver does not let go of, until the database answers', async () => {
+    database.letsGo = false;
+    const places = new BoundedPlaces(1);
+    const one = reader(places);
+    void one.read(0);
+    await vi.advanceTimersByTimeAsync(10 * TIMEOUT);
+    void one.read(0);
+    await vi.advanceTimersByTimeAsync(10 * TIMEOUT);
+    expect(database.asked).toBe(1);
+    await database.answers();
+    expect(database.asked).toBe(2);
+    await database.answers('A1700000000000');
+    expect(await one.read(Infinity)).toMatchObject({ state: { applied: ['A1700000000000'] } });
+  });
+
+  it('frees the places of what was lost when the database answers another', async () => {
+    database.letsGo = false;
+    const places = new BoundedPlaces(2);
+    const one = reader(places);
+    for (let failover = 1; failover <= 3; failover += 1) {
+      void one.read(0);
+      await vi.advanceTimersByTimeAsync(10 * TIMEOUT);
+      const fresh = one.read(0);
+      await database.answersLast();
+      await expect(fresh).resolves.toMatchObject({ status: 'read' });
+    }
+  });
+
   it('answers those who wait when it is abandoned, and keeps nothing of that', async () => {
     const one = reader();
     const now = one.read('now');
@@ -256,6 +317,15 @@ describe('MigrationReader', () => {
       await expect(now).resolves.toMatchObject({ state: { applied: ['A1700000000000'] } });
       expect(await another).toBe(await now);
       expect(database.asked).toBe(2);
+    });
+
+    it('does not ask again where it was abandoned meanwhile', async () => {
+      const one = reader();
+      void one.read(0);
+      const now = one.read('now');
+      one.abandon();
+      expect(await now).toMatchObject({ reason: 'timeout' });
+      expect(database.asked).toBe(1);
     });
 
     it('does not ask a database that hangs', async () => {
