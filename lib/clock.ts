@@ -7,7 +7,13 @@ export const clock = {
   now: performance.now.bind(performance),
   setTimeout: globalThis.setTimeout,
   clearTimeout: globalThis.clearTimeout,
+  setImmediate: globalThis.setImmediate,
 };
+
+/** Resolves when the event loop has had its turn. */
+export function yieldToEventLoop(): Promise<void> {
+  return new Promise((resolve) => clock.setImmediate(resolve));
+}
 
 /** Resolves after so many milliseconds; does not keep the process alive. */
 export function wait(milliseconds: number): Promise<void> {

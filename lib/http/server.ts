@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
+import { clock } from '../clock';
 
 /** What the server answers at its path. */
 export interface Page {
@@ -139,7 +140,7 @@ export class PageServer {
   private sharedText(): Promise<string> {
     if (this.text === undefined) {
       this.text = this.options.page.text();
-      setImmediate(() => (this.text = undefined));
+      clock.setImmediate(() => (this.text = undefined));
     }
     return this.text;
   }
@@ -158,7 +159,7 @@ export class PageServer {
     response.setHeader('Content-Type', contentType);
     response.setHeader('Content-Length', Buffer.byteLength(body));
     const patience = destroyAfter(socket, this.isClosing ? ANSWER_TIMEOUT_CLOSING : ANSWER_TIMEOUT);
-    response.once('close', () => clearTimeout(patience));
+    response.once('close', () => clock.clearTimeout(patience));
     response.end(body);
   }
 }
@@ -174,5 +175,5 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 function destroyAfter(socket: Socket, milliseconds: number): NodeJS.Timeout {
-  return setTimeout(() => socket.destroy(), milliseconds).unref();
+  return clock.setTimeout(() => socket.destroy(), milliseconds).unref();
 }

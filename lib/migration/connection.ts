@@ -47,8 +47,7 @@ export class OwnConnection {
       while (this.isInTransaction()) await wait(LOOK_EVERY);
       if (this.isGone) throw new MigrationFailure('timeout');
       const rows = await this.send<Row>(statement);
-      // One that began meanwhile may have been seen.
-      if (!this.isInTransaction()) return rows;
+      if (rows !== undefined) return rows;
     }
   }
 
@@ -107,10 +106,13 @@ export class OwnConnection {
     throw new MigrationFailure('timeout');
   }
 
-  private async send<Row>(statement: string): Promise<readonly Row[]> {
+  /** The rows; `undefined` if a transaction began meanwhile, whose own they may be. */
+  private async send<Row>(statement: string): Promise<readonly Row[] | undefined> {
     this.isQuerying = true;
     try {
-      return (await this.runner.query(statement)) as readonly Row[];
+      const rows = (await this.runner.query(statement)) as readonly Row[];
+      // Looked at no later than the application, which awaits its own ROLLBACK in the same way.
+      return this.isInTransaction() ? undefined : rows;
     } finally {
       this.isQuerying = false;
     }

@@ -56,7 +56,7 @@ export class Monitor {
   async refresh(): Promise<readonly Snapshot[]> {
     if (!this.isStopped) {
       const maxAge = this.options.refresh === 'bootstrap' ? Infinity : this.options.maxAge;
-      this.selection.update();
+      this.select(() => this.selection.update());
       const flights: Flight[] = [];
       for (const dataSource of this.selection.dataSources) {
         const flight = this.readerOf(dataSource).refresh(maxAge);
@@ -70,7 +70,7 @@ export class Monitor {
 
   /** Reads every connection now, whatever `maxAge`, and tells what each came to. */
   async readAll(): Promise<readonly MigrationReading[]> {
-    this.selection.update();
+    this.select(() => this.selection.update());
     const asked = [...this.selection.exported];
     const collections = await this.readNow(this.selection.dataSources);
     return asked
@@ -80,13 +80,13 @@ export class Monitor {
 
   /** Exports a connection by hand, and reads it now. */
   async readOne(alias: string, dataSource: DataSource): Promise<MigrationReading> {
-    this.selection.add(alias, dataSource);
+    this.select(() => this.selection.add(alias, dataSource));
     return readingOf(alias, (await this.readNow([dataSource])).get(dataSource));
   }
 
   /** Stops exporting a connection. */
   forget(alias: string): void {
-    this.selection.forget(alias);
+    this.select(() => this.selection.forget(alias));
     this.settle();
   }
 
@@ -149,6 +149,16 @@ export class Monitor {
     });
   }
 
+  /** Changes what is exported; what is exported no more is not waited for either. */
+  private select(change: () => void): void {
+    const { exported } = this.selection;
+    change();
+    if (exported === this.selection.exported) return;
+    const left = new Set(this.selection.dataSources);
+    for (const dataSource of exported.values())
+      if (!left.has(dataSource)) this.readers.get(dataSource)?.abandon();
+  }
+
   private settle(): void {
     for (const [alias, dataSource] of this.selection.exported) {
       this.snapshots.keep(alias, dataSource, this.readers.get(dataSource)?.latest);
@@ -166,7 +176,9 @@ export class Monitor {
   }
 
   private createReader(dataSource: DataSource): MigrationReader {
-    const collector = new Collector(dataSource, (socket) => this.places.mayStayOpen(socket));
+    const collector = new Collector(dataSource, this.options.timeout, (socket) =>
+      this.places.mayStayOpen(socket),
+    );
     return new MigrationReader({
       timeout: this.options.timeout,
       places: this.places,
