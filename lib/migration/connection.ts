@@ -120,10 +120,22 @@ export class OwnConnection {
 
   private isInTransaction(): boolean {
     if (!this.isShared || this.isGone) return false;
-    const { databaseConnection } = this.dataSource.driver as {
-      databaseConnection?: { inTransaction?: boolean };
-    };
-    return this.runner.isTransactionActive || databaseConnection?.inTransaction === true;
+    return this.runner.isTransactionActive || isInRawTransaction(this.dataSource);
+  }
+}
+
+/** Whether a transaction is open that was begun past the query runner; expo and the like do not tell. */
+function isInRawTransaction({ driver, options }: DataSource): boolean {
+  const { databaseConnection } = driver as {
+    databaseConnection?: { inTransaction?: boolean; run?: (sql: string) => unknown };
+  };
+  if (options.type !== 'sqljs') return databaseConnection?.inTransaction === true;
+  try {
+    // SQLite refuses a BEGIN within a transaction; this one takes no lock and writes nothing.
+    databaseConnection?.run?.('BEGIN; COMMIT');
+    return false;
+  } catch {
+    return true;
   }
 }
 
