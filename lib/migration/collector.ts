@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { DataSource } from 'typeorm';
 import { OwnConnection } from './connection';
 import { areEqual, DefinedMigrations } from './defined';
-import { type Failure, failureOf } from './failure';
+import { type Failure, failureOf, MigrationFailure } from './failure';
 import type { Attempt } from './reader';
 import { RecordedMigrations } from './recorded';
 import { joinMigrations, type MigrationState, type OrderedMigrations } from './state';
@@ -15,26 +15,33 @@ export class Collector {
     { defined: OrderedMigrations; recorded: readonly string[]; state: MigrationState } | undefined;
 
   /**
+   * @param timeout - milliseconds that one collection may take
    * @param mayStayOpen - asked about each connection that had to be opened: whether the pool may keep it
    */
   constructor(
     private readonly dataSource: DataSource,
+    timeout: number,
     private readonly mayStayOpen: (socket: Socket) => boolean,
   ) {
-    this.defined = new DefinedMigrations(dataSource);
+    this.defined = new DefinedMigrations(dataSource, timeout / 2);
     this.recorded = new RecordedMigrations(dataSource);
   }
 
   begin(): Attempt {
     let connection: OwnConnection | undefined;
-    const state = this.collect(() => (connection = new OwnConnection(this.dataSource)));
+    let isDestroyed = false;
+    const state = this.collect(() => {
+      // Destroyed before it had a connection: its place may be another's by now.
+      if (isDestroyed) throw new MigrationFailure('timeout');
+      return (connection = new OwnConnection(this.dataSource));
+    });
     return {
       state,
       released: state.then(
         () => this.release(connection),
         () => this.release(connection),
       ),
-      destroy: () => destroyed(connection),
+      destroy: () => (isDestroyed = destroyed(connection)),
     };
   }
 

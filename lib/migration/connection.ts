@@ -47,8 +47,7 @@ export class OwnConnection {
       while (this.isInTransaction()) await wait(LOOK_EVERY);
       if (this.isGone) throw new MigrationFailure('timeout');
       const rows = await this.send<Row>(statement);
-      // One that began meanwhile may have been seen.
-      if (!this.isInTransaction()) return rows;
+      if (rows !== undefined) return rows;
     }
   }
 
@@ -109,10 +108,13 @@ export class OwnConnection {
     throw new MigrationFailure('timeout');
   }
 
-  private async send<Row>(statement: string): Promise<readonly Row[]> {
+  /** The rows; `undefined` if a transaction began meanwhile, whose own they may be. */
+  private async send<Row>(statement: string): Promise<readonly Row[] | undefined> {
     this.isQuerying = true;
     try {
-      return (await this.runner.query(statement)) as readonly Row[];
+      const rows = (await this.runner.query(statement)) as readonly Row[];
+      // Looked at no later than the application, which awaits its own ROLLBACK in the same way.
+      return this.isInTransaction() ? undefined : rows;
     } finally {
       this.isQuerying = false;
     }
@@ -120,10 +122,22 @@ export class OwnConnection {
 
   private isInTransaction(): boolean {
     if (!this.isShared || this.isGone) return false;
-    const { databaseConnection } = this.dataSource.driver as {
-      databaseConnection?: { inTransaction?: boolean };
-    };
-    return this.runner.isTransactionActive || databaseConnection?.inTransaction === true;
+    return this.runner.isTransactionActive || isInRawTransaction(this.dataSource);
+  }
+}
+
+/** Whether a transaction is open that was begun past the query runner; expo and the like do not tell. */
+function isInRawTransaction({ driver, options }: DataSource): boolean {
+  const { databaseConnection } = driver as {
+    databaseConnection?: { inTransaction?: boolean; run?: (sql: string) => unknown };
+  };
+  if (options.type !== 'sqljs') return databaseConnection?.inTransaction === true;
+  try {
+    // SQLite refuses a BEGIN within a transaction; this one takes no lock and writes nothing.
+    databaseConnection?.run?.('BEGIN; COMMIT');
+    return false;
+  } catch {
+    return true;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { wait, yieldToEventLoop } from '../clock';
+import { clock, wait, yieldToEventLoop } from '../clock';
 import { InvalidMigrationsError } from '../prometheus-migrations.errors';
 import { MigrationFailure } from './failure';
 import { migrationTimestamp, type OrderedMigrations, orderMigrations } from './state';
@@ -17,8 +17,12 @@ export class DefinedMigrations {
   private names: readonly string[] = [];
   private ordered: OrderedMigrations | undefined;
 
-  constructor(private readonly dataSource: DataSource) {
-    this.readiness = new Readiness(dataSource);
+  /** @param patience - milliseconds that may be waited for `initialize()` */
+  constructor(
+    private readonly dataSource: DataSource,
+    patience = Infinity,
+  ) {
+    this.readiness = new Readiness(dataSource, patience);
   }
 
   /**
@@ -77,8 +81,10 @@ async function validNames(migrations: readonly string[]): Promise<Set<string>> {
   return names;
 }
 
-/** Milliseconds that a DataSource with globs, and without a migration, may still take to load them. */
-const LOADING = 1000;
+/** Milliseconds that a DataSource without a migration may still take to load those of its globs. */
+const LOADING_MIGRATIONS = 1000;
+/** The same for its entities, which come first. */
+const LOADING_ENTITIES = 5000;
 const LOOK_EVERY = 20;
 
 /**
@@ -89,14 +95,21 @@ class Readiness {
   /** The array that `initialize()` has not replaced yet. */
   private unfilled: object | undefined;
   private wasFilled = false;
+  /** The array that was there when there were no entities yet, and when that was seen first. */
+  private beforeEntities: { readonly migrations: object; readonly since: number } | undefined;
 
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly patience: number,
+  ) {}
 
   async check(): Promise<void> {
-    for (let waited = 0; ; waited += LOOK_EVERY) {
+    // Counted by looks: while files are loaded the event loop stands still.
+    const looks = Math.min(this.patience, LOADING_MIGRATIONS) / LOOK_EVERY;
+    for (let look = 0; ; look += 1) {
       const filled = this.isFilled();
       if (filled === false) throw new MigrationFailure('uninitialized');
-      if (filled === true || waited >= LOADING) break;
+      if (filled === true || look >= looks) break;
       await wait(LOOK_EVERY);
     }
     this.wasFilled = true;
@@ -104,17 +117,30 @@ class Readiness {
 
   /** `undefined` if that cannot be told: globs that match nothing look like globs that still load. */
   private isFilled(): boolean | undefined {
-    const { isInitialized, migrations, options, entityMetadatas } = this.dataSource;
+    const { isInitialized, migrations, options } = this.dataSource;
     if (!isInitialized) this.unfilled = migrations;
     if (this.unfilled === migrations) return false;
     if (this.wasFilled || migrations.length > 0) return true;
     const configured = listOf(options.migrations);
     if (configured.length === 0) return true;
-    const isLoading =
-      configured.some((migration) => typeof migration !== 'string') ||
-      (listOf(options.entities).length > 0 && entityMetadatas.length === 0);
-    if (isLoading) this.unfilled = migrations;
-    return isLoading ? false : undefined;
+    const hasClasses = configured.some((migration) => typeof migration !== 'string');
+    if (hasClasses || this.wasSeenBeforeEntities()) {
+      this.unfilled = migrations;
+      return false;
+    }
+    return this.mayLoadEntities() ? false : undefined;
+  }
+
+  private wasSeenBeforeEntities(): boolean {
+    const { entityMetadatas, migrations } = this.dataSource;
+    return entityMetadatas.length > 0 && this.beforeEntities?.migrations === migrations;
+  }
+
+  private mayLoadEntities(): boolean {
+    const { entityMetadatas, migrations, options } = this.dataSource;
+    if (entityMetadatas.length > 0 || listOf(options.entities).length === 0) return false;
+    this.beforeEntities ??= { migrations, since: clock.now() };
+    return clock.now() - this.beforeEntities.since < LOADING_ENTITIES;
   }
 }
 

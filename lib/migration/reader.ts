@@ -60,6 +60,8 @@ export interface ReaderOptions {
 const ABANDONED_AFTER_TIMEOUTS = 10;
 /** Collections that may be unanswered at one time: the one that counts, and one that was abandoned. */
 const MAX_OUTSTANDING = 2;
+/** Where no connection is left that could be answered, a fresh one is tried after twice as long each time. */
+const MOST_DOUBLINGS = 4;
 
 type Result = { status: 'read'; state: MigrationState } | ({ status: 'failed' } & Failure);
 
@@ -78,6 +80,8 @@ export class MigrationReader {
   private current: Flight | undefined;
   /** Collections that the database has not answered; one whose connection was destroyed is among them. */
   private readonly outstanding = new Set<Flight>();
+  /** Fresh connections tried since the database answered last, beyond those that may be unanswered. */
+  private triedInVain = 0;
   /** One timer for all collections: to set and clear one for each would cost as much as a small read. */
   private alarm: NodeJS.Timeout | undefined;
 
@@ -101,37 +105,43 @@ export class MigrationReader {
     const mayBeOld = first.startedAt !== undefined && first === before;
     const collection = await first.answer();
     // One that was under way may have looked before the change that the caller wants to see.
-    const asksAgain = mayBeOld && this.current !== first && !first.wasCancelled;
-    return asksAgain ? this.underWay().answer() : collection;
+    const isOld = mayBeOld && !first.wasAbandoned && this.current !== first;
+    return isOld ? this.underWay().answer() : collection;
   }
 
-  /** Gives up the collection under way: those who wait for it are answered, nothing is kept of it. */
+  /** Gives up the collection under way, and forgets the last: those who wait are answered. */
   abandon(): void {
+    this.latest = undefined;
     for (const flight of this.outstanding) {
-      flight.cancel();
-      this.options.places.leave(flight);
+      // Where the driver does not let go of it, the statement is under way still, and keeps its place.
+      if (flight.abandon()) this.drop(flight);
     }
-    this.outstanding.clear();
-    this.current = undefined;
   }
 
   private underWay(): Flight {
     const { current } = this;
     if (current === undefined) return this.launch();
     const age = current.startedAt === undefined ? 0 : clock.now() - current.startedAt;
-    if (age < ABANDONED_AFTER_TIMEOUTS * this.options.timeout || !this.canAskAgain(current)) return current;
-    // A statement that its driver does not let go of keeps its place.
+    const patience = ABANDONED_AFTER_TIMEOUTS * this.options.timeout * 2 ** this.triedInVain;
+    if (age < patience || !this.mayTryAnother()) return current;
     if (current.letGo()) this.options.places.leave(current);
     return this.launch();
   }
 
-  /** Whether one more may be unanswered beside the one that counts. */
-  private canAskAgain(current: Flight): boolean {
+  private mayTryAnother(): boolean {
     if (this.outstanding.size < MAX_OUTSTANDING) return true;
+    // Connections that were destroyed are never answered: the oldest gives way, or none is read again.
+    const [oldest] = this.outstanding;
     if (![...this.outstanding].every(({ wasLetGo }) => wasLetGo)) return false;
-    // Nobody is left to tell that the database answers again: only another try can.
-    this.giveUp((flight) => flight !== current);
+    this.outstanding.delete(oldest as Flight);
+    this.triedInVain = Math.min(this.triedInVain + 1, MOST_DOUBLINGS);
     return true;
+  }
+
+  private drop(flight: Flight): void {
+    this.outstanding.delete(flight);
+    if (this.current === flight) this.current = undefined;
+    this.options.places.leave(flight);
   }
 
   private launch(): Flight {
@@ -172,17 +182,10 @@ export class MigrationReader {
     this.outstanding.delete(flight);
     if (this.current === flight) this.current = undefined;
     if (!isAnswer) return;
+    this.triedInVain = 0;
     // The database answers: what was lost before can be lost again without being held against it.
-    this.giveUp((other) => other !== this.current);
-  }
-
-  /** What is lost is neither waited for nor counted any more. */
-  private giveUp(isLost: (flight: Flight) => boolean): void {
-    for (const flight of this.outstanding) {
-      if (!isLost(flight)) continue;
-      this.outstanding.delete(flight);
-      this.options.places.leave(flight);
-    }
+    for (const other of this.outstanding)
+      if (other.sequence < flight.sequence) this.outstanding.delete(other);
   }
 }
 
@@ -209,7 +212,7 @@ export class Flight implements PlaceHolder {
   startedAt: number | undefined;
   collection: Collection | undefined;
   wasLetGo = false;
-  wasCancelled = false;
+  wasAbandoned = false;
   private isSettled = false;
   private attempt: Attempt | undefined;
   private readonly waiting = new Set<() => void>();
@@ -249,11 +252,15 @@ export class Flight implements PlaceHolder {
     if (this.resolve(result)) this.events.answered(this.collection as Collection);
   }
 
-  /** Ends it without an event. */
-  cancel(): void {
-    this.wasCancelled = true;
+  /**
+   * Answers those who wait, without an event.
+   *
+   * @returns whether its statement is under way no more
+   */
+  abandon(): boolean {
+    this.wasAbandoned = true;
     this.resolve(TIMED_OUT);
-    this.letGo();
+    return this.letGo();
   }
 
   private resolve(result: Result): boolean {

@@ -201,7 +201,9 @@ export class Monitor {
   }
 
   private createReader(dataSource: DataSource): MigrationReader {
-    const collector = new Collector(dataSource, (socket) => this.places.mayStayOpen(socket));
+    const collector = new Collector(dataSource, this.options.timeout, (socket) =>
+      this.places.mayStayOpen(socket),
+    );
     return new MigrationReader({
       timeout: this.options.timeout,
       places: this.places,
