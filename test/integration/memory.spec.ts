@@ -30,7 +30,7 @@ function entriesIn(root: object): number {
     if ('@instanceof' in value || ArrayBuffer.isView(value)) continue;
     seen.add(value);
     if (value instanceof Map || value instanceof Set || Array.isArray(value)) {
-      const list: unknown[] = Array.from<unknown>(value as Iterable<unknown>).flat();
+      const list = Array.from(value as Iterable<unknown>).flat() as unknown[];
       entries += list.length;
       queue.push(...list);
     } else queue.push(...Object.values(value).filter((inner) => inner !== undefined));
