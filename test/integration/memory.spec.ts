@@ -30,10 +30,11 @@ function entriesIn(root: object): number {
     if ('@instanceof' in value || ArrayBuffer.isView(value)) continue;
     seen.add(value);
     if (value instanceof Map || value instanceof Set || Array.isArray(value)) {
-      const list: unknown[] = Array.from<unknown>(value as Iterable<unknown>).flat();
-      entries += list.length;
-      queue.push(...list);
-    } else queue.push(...Object.values(value).filter((inner) => inner !== undefined));
+      for (const inner of [...(value as Iterable<unknown>)].flat()) {
+        entries += 1;
+        queue.push(inner);
+      }
+    } else queue.push(...(Object.values(value) as unknown[]).filter((inner) => inner !== undefined));
   }
   return entries;
 }
