@@ -337,3 +337,91 @@ describe('the monitor, whatever databases do and whoever asks', () => {
     );
   });
 });
+
+describe('the monitor', () => {
+  /** Two databases, of which one is slow, or hangs. */
+  const run = async (settings: Partial<Setting>, ...commands: readonly Command[]) => {
+    const world = new World({ concurrency: 4, maxAge: 0, pooled: [true, true], ...settings });
+    await world.run(commands);
+    expect(world.found).toEqual([]);
+  };
+  const wait = (milliseconds: number): Command => ({ do: 'wait', ms: milliseconds });
+  const become = (condition: Condition, which = 0): Command => ({
+    do: 'become',
+    database: which,
+    condition,
+  });
+  const scrape: Command = { do: 'scrape' };
+
+  it('shows each scrape the connections as they are then, though a neighbour is slow', () =>
+    run(
+      {},
+      { do: 'delay', database: 1, ms: 900 },
+      scrape,
+      wait(100),
+      { do: 'record', database: 0, rows: 3 },
+      scrape,
+      wait(300),
+      { do: 'record', database: 0, rows: 2 },
+      scrape,
+      wait(3000),
+    ));
+
+  it('tries a connection again though all that were tried had to make room', () =>
+    run(
+      { concurrency: 1 },
+      become('hangs'),
+      scrape,
+      wait(1100),
+      scrape,
+      wait(11_000),
+      scrape,
+      wait(1100),
+      scrape,
+      wait(1100),
+      scrape,
+      wait(1100),
+    ));
+
+  it('asks a database that hangs twice at most, whoever gives up meanwhile', () =>
+    run(
+      { pooled: [false, false] },
+      become('hangs'),
+      ...Array.from({ length: 6 }, () => [
+        scrape,
+        wait(11_000),
+        { do: 'forget', alias: 'a' } as const,
+        { do: 'export one', alias: 'a', database: 0 } as const,
+        wait(11_000),
+      ]).flat(),
+    ));
+
+  it('does not show what it knew of a connection before that was forgotten', () =>
+    run(
+      {},
+      { do: 'delay', database: 1, ms: 900 },
+      scrape,
+      wait(1000),
+      { do: 'forget', alias: 'a' },
+      { do: 'record', database: 0, rows: 1 },
+      wait(3000),
+      scrape,
+      wait(700),
+      // While the scrape waits for the other one.
+      { do: 'delay', database: 0, ms: 600 },
+      { do: 'export one', alias: 'a', database: 0 },
+      wait(3000),
+    ));
+
+  it('lets go of the connection of what is forgotten', async () => {
+    const database = new SimulatedDatabase(true);
+    const exporter = new MigrationsExporter({ registry: new Registry(), timeout: TIMEOUT });
+    database.become('hangs');
+    const reading = exporter.exportMigrationsForDatabase('a', database.dataSource);
+    await vi.advanceTimersByTimeAsync(100);
+    exporter.forgetDatabase('a');
+    expect([database.statements.size, database.clients.length]).toEqual([0, 0]);
+    expect(await reading).toMatchObject({ status: 'failed' });
+    exporter.close();
+  });
+});
