@@ -265,6 +265,16 @@ describe('MigrationReader', () => {
     expect(await next).toMatchObject({ status: 'read' });
   });
 
+  it('does not begin another for those who waited for one to end that was abandoned', async () => {
+    const one = reader();
+    void one.read(0);
+    await vi.advanceTimersByTimeAsync(1);
+    const now = one.read('now');
+    one.abandon();
+    expect(await now).toMatchObject({ status: 'failed', reason: 'timeout' });
+    expect([database.asked, collections]).toEqual([1, []]);
+  });
+
   it('tells each collection once, in the order in which they began', async () => {
     const one = reader();
     void one.read(0);

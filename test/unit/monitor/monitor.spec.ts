@@ -36,7 +36,7 @@ interface Setting {
 
 const database = fc.nat({ max: 3 });
 const alias: fc.Arbitrary<Alias> = fc.constantFrom(...ALIASES);
-const ms = fc.constantFrom(0, 1, 20, 300, 900, 1000, 1100, 3000, 11_000);
+const ms = fc.constantFrom(0, 1, 20, 300, 900, 1000, 1100, 3000, 11_000, 11_000);
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('wait' as const), ms }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('scrape' as const) }) },
@@ -65,7 +65,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 const setting: fc.Arbitrary<Setting> = fc.record({
   concurrency: fc.integer({ min: 1, max: 4 }),
   maxAge: fc.constantFrom(0, 500),
-  pooled: fc.array(fc.boolean(), { minLength: 1, maxLength: 4 }),
+  pooled: fc.array(fc.boolean(), { minLength: 1, maxLength: 3 }),
 });
 
 /** What may be logged of a connection after what: one line at each fall, and one at each recovery. */
@@ -100,7 +100,7 @@ class World {
     for (const each of this.databases) each.onStatement = () => this.checkBounds();
     const dataSources: Record<string, DataSource> = {};
     this.databases
-      .slice(0, 3)
+      .slice(0, 2)
       .forEach(({ dataSource }, index) => (dataSources[ALIASES[index] ?? ''] = dataSource));
     const { concurrency, maxAge } = setting;
     this.exporter = new MigrationsExporter({
@@ -112,7 +112,7 @@ class World {
     });
     const { monitor } = this.exporter;
     const refresh = monitor.refresh.bind(monitor);
-    monitor.refresh = () => (this.refreshed = this.checkSnapshots(performance.now(), refresh()));
+    monitor.refresh = () => (this.refreshed = refresh());
   }
 
   async run(commands: readonly Command[]): Promise<void> {
@@ -175,8 +175,12 @@ class World {
 
   private async scrape(): Promise<void> {
     const wasClosed = this.isClosed;
+    const startedAt = performance.now();
+    // Those that have begun by now are joined: their answers may be older than the scrape.
+    const joined = new Set(this.databases.map((each) => this.flightOf(each)));
     const exposition = this.registry.metrics();
     const { refreshed } = this;
+    if (!wasClosed) this.checkSnapshots(startedAt, joined, await refreshed);
     const text = await exposition;
     if (wasClosed) {
       this.check(samples(text).size === 0, 'nothing in the registry once it is closed');
@@ -190,21 +194,18 @@ class World {
     }
   }
 
-  private async checkSnapshots(
+  private checkSnapshots(
     startedAt: number,
-    refreshed: Promise<readonly Snapshot[]>,
-  ): Promise<readonly Snapshot[]> {
-    const wasClosed = this.isClosed;
-    // Those that have begun by now are joined: their answers may be older than the scrape.
-    const joined = new Set(this.databases.map((each) => this.flightOf(each)));
-    const snapshots = await refreshed;
+    joined: ReadonlySet<Flight | undefined>,
+    snapshots: readonly Snapshot[],
+  ): void {
     for (const { connection, collection } of snapshots) {
       this.check(!this.forgotten.has(connection), `${connection} is forgotten`);
       const database = this.ofAlias(connection);
       if (database === undefined) continue;
       if (collection?.status === 'read')
         this.checkFigure(database, collection, collection.state.applied.length);
-      if (collection === undefined || wasClosed || this.isClosed) continue;
+      if (collection === undefined || this.isClosed) continue;
       const isFresh = collection.startedAt >= startedAt - this.setting.maxAge;
       const isJoined = [...joined].some((flight) => flight?.collection === collection);
       const isWaitedFor = this.flightOf(database) !== undefined;
@@ -214,7 +215,6 @@ class World {
       );
       this.check(!hangs || collection.status === 'failed', `${connection} hangs, and reads well`);
     }
-    return snapshots;
   }
 
   private async checkReading(
@@ -335,5 +335,93 @@ describe('the monitor, whatever databases do and whoever asks', () => {
       }),
       { numRuns: Number(process.env['RUNS'] ?? 300) },
     );
+  });
+});
+
+describe('the monitor', () => {
+  /** Two databases, of which one is slow, or hangs. */
+  const run = async (settings: Partial<Setting>, ...commands: readonly Command[]) => {
+    const world = new World({ concurrency: 4, maxAge: 0, pooled: [true, true], ...settings });
+    await world.run(commands);
+    expect(world.found).toEqual([]);
+  };
+  const wait = (milliseconds: number): Command => ({ do: 'wait', ms: milliseconds });
+  const become = (condition: Condition, which = 0): Command => ({
+    do: 'become',
+    database: which,
+    condition,
+  });
+  const scrape: Command = { do: 'scrape' };
+
+  it('shows each scrape the connections as they are then, though a neighbour is slow', () =>
+    run(
+      {},
+      { do: 'delay', database: 1, ms: 900 },
+      scrape,
+      wait(100),
+      { do: 'record', database: 0, rows: 3 },
+      scrape,
+      wait(300),
+      { do: 'record', database: 0, rows: 2 },
+      scrape,
+      wait(3000),
+    ));
+
+  it('tries a connection again though all that were tried had to make room', () =>
+    run(
+      { concurrency: 1 },
+      become('hangs'),
+      scrape,
+      wait(1100),
+      scrape,
+      wait(11_000),
+      scrape,
+      wait(1100),
+      scrape,
+      wait(1100),
+      scrape,
+      wait(1100),
+    ));
+
+  it('asks a database that hangs twice at most, whoever gives up meanwhile', () =>
+    run(
+      { pooled: [false, false] },
+      become('hangs'),
+      ...Array.from({ length: 6 }, () => [
+        scrape,
+        wait(11_000),
+        { do: 'forget', alias: 'a' } as const,
+        { do: 'export one', alias: 'a', database: 0 } as const,
+        wait(11_000),
+      ]).flat(),
+    ));
+
+  it('does not show what it knew of a connection before that was forgotten', () =>
+    run(
+      {},
+      { do: 'delay', database: 1, ms: 900 },
+      scrape,
+      wait(1000),
+      { do: 'forget', alias: 'a' },
+      { do: 'record', database: 0, rows: 1 },
+      wait(3000),
+      scrape,
+      wait(700),
+      // While the scrape waits for the other one.
+      { do: 'delay', database: 0, ms: 600 },
+      { do: 'export one', alias: 'a', database: 0 },
+      wait(3000),
+    ));
+
+  it('lets go of the connection of what is forgotten', async () => {
+    const database = new SimulatedDatabase(true);
+    const exporter = new MigrationsExporter({ registry: new Registry(), timeout: TIMEOUT });
+    database.become('hangs');
+    const reading = exporter.exportMigrationsForDatabase('a', database.dataSource);
+    await vi.advanceTimersByTimeAsync(100);
+    exporter.forgetDatabase('a');
+    expect([database.statements.size, database.clients.length]).toEqual([0, 0]);
+    expect(await reading).toMatchObject({ status: 'failed' });
+    exporter.close();
   });
 });

@@ -1,0 +1,21 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Collector } from '../../../lib/migration/collector';
+import { fakeClock, realClock } from '../../support/clock';
+import { SimulatedDatabase } from '../../support/simulated-database';
+
+beforeEach(fakeClock);
+afterEach(realClock);
+
+describe('Collector', () => {
+  it('sends nothing once it is let go, though it was waiting for initialize() until then', async () => {
+    const database = new SimulatedDatabase(true);
+    const options = { type: 'sap', migrations: ['nowhere/*.js'] };
+    Object.assign(database.dataSource, { migrations: [], options });
+    const { state, released, destroy } = new Collector(database.dataSource, 3000, () => true).begin();
+    const failed = expect(state).rejects.toThrow('timeout');
+    expect(destroy()).toBe(true);
+    await vi.advanceTimersByTimeAsync(2000);
+    await Promise.all([failed, released]);
+    expect([database.statements.size, database.clients.length]).toEqual([0, 0]);
+  });
+});
