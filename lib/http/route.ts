@@ -10,7 +10,7 @@ import {
   modulePathOf,
   servedPath,
 } from './application-routes';
-import { shadowingRoute } from './shadow';
+import { firstRoute } from './shadow';
 
 /** The paths of all modules of one application. */
 const paths = new WeakMap<ModulesContainer, string[]>();
@@ -35,8 +35,10 @@ export function createMetricsController(exporter: symbol): Type<MetricsControlle
 
 /** Gives one module's controller its route, and finds out what stands in its way. */
 export class MetricsRoute {
-  /** Where it is served, prefix included. */
+  /** Where it is to be served, prefix included. */
   private served: string | undefined;
+  /** Who has that path already, and keeps it. */
+  private other: string | undefined;
 
   constructor(
     private readonly controller: Type<MetricsController>,
@@ -75,36 +77,33 @@ export class MetricsRoute {
     if (this.path === false || !host.httpAdapter) return;
     const served = servedPath(config, this.path, modulePathOf(modules, module));
     const isTaken = fastify?.hasRoute({ method: 'GET', url: served }) === true;
-    const other = controllerAt(served, this.others) ?? (isTaken ? 'a route of Fastify' : undefined);
-    if (other === undefined) {
-      this.served = served;
-      return;
-    }
-    setPath(this.controller, []);
-    logger.warn(
-      `GET ${served} is served by ${other} already: it keeps the route. ` +
-        'If it serves the same registry, set the option path to false; otherwise set path to another.',
-    );
+    this.other = controllerAt(served, this.others) ?? (isTaken ? 'a route of Fastify' : undefined);
+    if (this.other !== undefined) setPath(this.controller, []);
+    this.served = served;
   }
 
   /** Tells where the metrics are, or what answers in their place; called when the routes are built. */
   report(): void {
-    if (this.served === undefined) return;
-    const shadow = shadowingRoute(
+    const { served, other } = this;
+    if (served === undefined) return;
+    const first = firstRoute(
       this.application.host.httpAdapter.getInstance(),
-      this.served,
+      served,
       METRICS_ROUTE,
       (pattern) => isConditional(pattern, this.others),
     );
-    if (shadow === undefined) {
-      logger.log(`Metrics are served at ${this.served}`);
-      return;
-    }
-    logger.warn(
-      `GET ${this.served} is answered by the route ${shadow}, which comes first: the metrics are not served there. ` +
-        'Give them a port of their own with the option port, or set the option path to false, extend MetricsController ' +
-        "and put the subclass first among the root module's controllers.",
-    );
+    if (first !== undefined && (other === undefined || first !== served)) {
+      logger.warn(
+        `GET ${served} is answered by the route ${first}, which comes first: the metrics are not served there. ` +
+          'Give them a port of their own with the option port, or set the option path to false, extend MetricsController ' +
+          "and put the subclass first among the root module's controllers.",
+      );
+    } else if (other !== undefined) {
+      logger.warn(
+        `GET ${served} is served by ${other} already: it keeps the route. ` +
+          'If it serves the same registry, set the option path to false; otherwise set path to another.',
+      );
+    } else logger.log(`Metrics are served at ${served}`);
   }
 
   private get others(): Application {
