@@ -17,7 +17,7 @@ import {
   servedPath,
 } from './application-routes';
 import { OWN_ROUTE } from './metadata';
-import { shadowingRoute } from './shadow';
+import { firstRoute } from './shadow';
 
 /**
  * A controller class of its own for each module: their routes differ, and metadata on a shared class
@@ -57,8 +57,10 @@ const paths = new WeakMap<ModulesContainer, Map<Type, string[]>>();
 
 /** Gives one module's controller its route, and finds out what stands in its way. */
 export class ControllerRoute {
-  /** Where it is served, prefix included. */
+  /** Where it is to be served, prefix included. */
   private served: string | undefined;
+  /** Who has that path already, and keeps it. */
+  private other: string | undefined;
 
   constructor(
     private readonly options: RouteOptions,
@@ -85,7 +87,7 @@ export class ControllerRoute {
 
   /** Leaves the path to who has it already; called when all controllers are known. */
   yield(module: object): void {
-    const { controller, path, whenTaken } = this.options;
+    const { controller, path } = this.options;
     const { modules, config, host } = this.application;
     const fastify =
       host.httpAdapter?.getType() === 'fastify' ? host.httpAdapter.getInstance<FastifyInstance>() : undefined;
@@ -94,28 +96,23 @@ export class ControllerRoute {
     if (path === false || !host.httpAdapter) return;
     const served = servedPath(config, path, modulePathOf(modules, module));
     const isTaken = fastify?.hasRoute({ method: 'GET', url: served }) === true;
-    const other = controllerAt(served, this.others) ?? (isTaken ? 'a route of Fastify' : undefined);
-    if (other === undefined) {
-      this.served = served;
-      return;
-    }
-    setPath(controller, []);
-    logger.warn(`GET ${served} is served by ${other} already: it keeps the route. ${whenTaken}`);
+    this.other = controllerAt(served, this.others) ?? (isTaken ? 'a route of Fastify' : undefined);
+    if (this.other !== undefined) setPath(controller, []);
+    this.served = served;
   }
 
   /** Tells where the page is, or what answers in its place; called when the routes are built. */
   report(): void {
-    if (this.served === undefined) return;
-    const { what, whenShadowed } = this.options;
+    const { served, other } = this;
+    if (served === undefined) return;
+    const { what, whenShadowed, whenTaken } = this.options;
     const instance: unknown = this.application.host.httpAdapter.getInstance();
-    const shadow = shadowingRoute(instance, this.served, OWN_ROUTE, (pattern) =>
-      isConditional(pattern, this.others),
-    );
-    if (shadow === undefined) {
-      logger.log(`${what} served at ${this.served}`);
-      return;
-    }
-    logger.warn(`GET ${this.served} is answered by the route ${shadow}, which comes first: ${whenShadowed}`);
+    const first = firstRoute(instance, served, OWN_ROUTE, (pattern) => isConditional(pattern, this.others));
+    if (first !== undefined && (other === undefined || first !== served)) {
+      logger.warn(`GET ${served} is answered by the route ${first}, which comes first: ${whenShadowed}`);
+    } else if (other !== undefined) {
+      logger.warn(`GET ${served} is served by ${other} already: it keeps the route. ${whenTaken}`);
+    } else logger.log(`${what} served at ${served}`);
   }
 
   private get others(): Application {

@@ -14,13 +14,13 @@ interface Express {
 }
 
 /**
- * The pattern of a route of Express that answers GET at a path before ours does, as a catch-all of the
- * root module. On Fastify the most specific route wins, and nothing is found.
+ * The pattern of the route of Express that answers GET at a path, as a catch-all of the root module;
+ * `undefined` if that is ours. On Fastify the most specific route wins, and nothing is found.
  *
- * @param mark - metadata of our own handlers
+ * @param mark - metadata of our own handler
  * @param passesOn - whether a route of that pattern leaves the request to those after it
  */
-export function shadowingRoute(
+export function firstRoute(
   instance: unknown,
   path: string,
   mark: string,
@@ -32,12 +32,11 @@ export function shadowingRoute(
     if (!Array.isArray(stack)) return undefined;
     for (const layer of stack as ExpressLayer[]) {
       const { route } = layer;
-      if (route === undefined) continue;
-      const answersGet = route.methods?.get === true || route.methods?._all === true;
+      const answersGet = route?.methods?.get === true || route?.methods?._all === true;
       if (!answersGet || !layer.match(path)) continue;
-      const isOurs = route.stack?.some(({ handle }) => Reflect.hasMetadata(mark, handle)) === true;
+      if (route.stack?.some(({ handle }) => Reflect.hasMetadata(mark, handle)) === true) return undefined;
       const pattern = String(route.path);
-      if (isOurs || !passesOn(pattern)) return isOurs ? undefined : pattern;
+      if (!passesOn(pattern)) return pattern;
     }
   } catch {
     // Another Express than those that are known: nothing can be told.

@@ -225,6 +225,13 @@ describe.each(PLATFORM_NAMES)('a path that somebody else has on the %s instance 
 describe('a catch-all route on Express', () => {
   const start = starter('Express');
 
+  class OrdinaryController {
+    @Get()
+    find() {
+      return 'theirs';
+    }
+  }
+
   @Controller()
   class SinglePageController {
     @Get('{*splat}')
@@ -260,6 +267,27 @@ describe('a catch-all route on Express', () => {
     );
     expect([await serves(), await get('/page')]).toEqual([true, '<html>']);
     expect(warnings).toEqual([]);
+  });
+
+  it('is found as well where another route of ours comes before it', async () => {
+    @Controller('internal/metrics')
+    class InternalController extends MetricsController {}
+    const { get, warnings } = await start({}, { controllers: [InternalController, SinglePageController] });
+    expect(await get()).toBe('<html>');
+    expect(warnings).toEqual([shadowed('/metrics', '/{*splat}')]);
+  });
+
+  it('is named rather than another controller of the path, which it takes the requests from as well', async () => {
+    @Controller('metrics')
+    class OtherController extends OrdinaryController {}
+    @Module({ controllers: [OtherController] })
+    class OtherModule {}
+    const { get, warnings } = await start(
+      {},
+      { imports: [OtherModule], controllers: [SinglePageController] },
+    );
+    expect(await get()).toBe('<html>');
+    expect(warnings).toEqual([shadowed('/metrics', '/{*splat}')]);
   });
 
   it('is found behind a global prefix', async () => {
