@@ -18,6 +18,8 @@ export interface GateOptions {
 const TELL_EVERY = 10_000;
 /** Reasons that waiting does not mend. */
 const FINAL_REASONS: readonly unknown[] = ['denied', 'invalid_migrations'];
+/** Signals that ask a process to end. */
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
 
 /** Holds the start of the application until its migrations are applied, or decides without them. */
 export class StartupGate {
@@ -41,7 +43,8 @@ export class StartupGate {
    */
   async pass(snapshots: readonly Snapshot[]): Promise<void> {
     const { onUnapplied, onUnreadable } = this.options;
-    const faults = faultsOf(await this.waited(snapshots));
+    const stopListening = this.listenForSignals();
+    const faults = faultsOf(await this.waited(snapshots).finally(stopListening));
     if (this.isInterrupted) {
       throw new MigrationsGateError('The application was shut down while it waited for its migrations.');
     }
@@ -60,6 +63,22 @@ export class StartupGate {
   stop(): void {
     this.isInterrupted = true;
     this.interrupt?.();
+  }
+
+  /**
+   * Nest runs the hooks of a shutdown only after those of the start: with `enableShutdownHooks()` a signal
+   * would change nothing before the wait is over. Where nobody handles a signal, it ends the process by
+   * itself, and a handler of ours would prevent that.
+   *
+   * @returns A function that stops listening.
+   */
+  private listenForSignals(): () => void {
+    const handled = SIGNALS.filter((signal) => process.listenerCount(signal) > 0);
+    const stop = () => this.stop();
+    for (const signal of handled) process.once(signal, stop);
+    return () => {
+      for (const signal of handled) process.off(signal, stop);
+    };
   }
 
   private async waited(first: readonly Snapshot[]): Promise<readonly Snapshot[]> {

@@ -72,7 +72,7 @@ export class MigrationsHealthIndicator {
     key: Key = 'migrations' as Key,
     policy: Policy = {},
   ): Promise<MigrationsHealthResult<Key>> {
-    const merged = { ...this.defaults, ...policy };
+    const merged = { ...this.defaults, ...definedOnly(policy) };
     const latch = JSON.stringify(merged);
     const isLatched = merged.once === true && this.latched.has(latch);
     const snapshots = isLatched ? this.monitor.known() : await this.monitor.current();
@@ -87,6 +87,11 @@ export class MigrationsHealthIndicator {
     );
     return { [key]: { status: isUp ? 'up' : 'down', connections } } as MigrationsHealthResult<Key>;
   }
+}
+
+/** What is `undefined` is not set, as in the options. */
+function definedOnly(policy: Policy): Policy {
+  return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
 }
 
 function healthOf(snapshot: Snapshot, policy: Policy): ConnectionHealth {

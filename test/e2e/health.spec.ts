@@ -1,0 +1,302 @@
+import { Controller, Get, Inject, type Type } from '@nestjs/common';
+import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import { Registry } from 'prom-client';
+import { DataSource } from 'typeorm';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  MigrationsHealthIndicator,
+  PrometheusMigrationsModule,
+  type PrometheusMigrationsModuleOptions,
+} from '../../lib';
+import type { Policy } from '../../lib/verdict/verdict';
+import { DIALECTS } from '../faults/faults';
+import { closeApplications, record, sqliteModule, startApplication } from '../support/applications';
+import type { TestDatabase } from '../support/databases';
+import { readingsOf } from '../support/exposition';
+import { defineMigration, defineMigrations } from '../support/migrations';
+import { StatementLog } from '../support/statements';
+import { TcpProxy } from '../support/tcp-proxy';
+import { QueryWatch } from '../support/waiting';
+
+const migrations = defineMigrations(3);
+const [OLDEST, , NEWEST] = migrations.map(({ name }) => name) as [string, string, string];
+/** ms that an answer may take beyond `timeout`. */
+const MARGIN = 750;
+
+const UP_TO_DATE = { status: 'up-to-date', applied: 3, unapplied: 0, unknown: 0, outOfOrder: 0 };
+
+/** A controller as a user writes it. */
+function healthController(policy?: Policy): Type {
+  @Controller('health')
+  class HealthController {
+    constructor(
+      @Inject(HealthCheckService) private readonly health: HealthCheckService,
+      @Inject(MigrationsHealthIndicator) private readonly migrations: MigrationsHealthIndicator,
+    ) {}
+
+    @Get()
+    @HealthCheck()
+    check() {
+      return this.health.check([() => this.migrations.isUpToDate('migrations', policy)]);
+    }
+  }
+  return HealthController;
+}
+
+/** An application with terminus; its other connections come first. */
+async function startWith(
+  typeorm: readonly ReturnType<typeof TypeOrmModule.forRoot>[],
+  options: PrometheusMigrationsModuleOptions = {},
+  policy?: Policy,
+) {
+  const { app, fetch, get } = await startApplication({
+    imports: [
+      ...typeorm,
+      PrometheusMigrationsModule.forRoot({ registry: new Registry(), ...options }),
+      TerminusModule.forRoot({ logger: false }),
+    ],
+    controllers: [healthController(policy)],
+  });
+  return {
+    app,
+    get,
+    indicator: app.get(MigrationsHealthIndicator),
+    /** The status of a probe, and what it tells of our key. */
+    async probe() {
+      const response = await fetch('/health');
+      const { details } = (await response.json()) as { details?: { migrations?: unknown } };
+      return [response.status, details?.migrations];
+    },
+  };
+}
+
+const up = (fields: object = {}) => [
+  200,
+  { status: 'up', connections: { default: { ...UP_TO_DATE, ...fields } } },
+];
+const down = (fields: object) => [503, { status: 'down', connections: { default: fields } }];
+
+afterEach(closeApplications);
+
+describe.each(DIALECTS.filter(({ available }) => available))('terminus beside $name', (dialect) => {
+  let server: TestDatabase;
+  let proxy: TcpProxy;
+
+  beforeAll(async () => {
+    server = await dialect.create();
+    proxy = await TcpProxy.before(server.url, dialect.port);
+  });
+  afterAll(async () => {
+    await proxy.close();
+    await server.drop();
+  });
+  beforeEach(async () => {
+    await server.run('DROP TABLE IF EXISTS migrations');
+    const dataSource = await new DataSource({ type: dialect.type, url: server.url, migrations }).initialize();
+    await record(dataSource, 3);
+    await dataSource.destroy();
+  });
+  afterEach(() => proxy.set('none'));
+
+  const revert = (name: string) => server.run(`DELETE FROM migrations WHERE name = '${name}'`);
+  const apply = (name: string) =>
+    server.run(`INSERT INTO migrations (timestamp, name) VALUES (${name.slice(-13)}, '${name}')`);
+
+  async function start(options: PrometheusMigrationsModuleOptions = {}, policy?: Policy) {
+    const log = new StatementLog();
+    const typeorm = TypeOrmModule.forRoot({
+      type: dialect.type,
+      url: proxy.url(server.url),
+      migrations,
+      logger: log,
+      logging: true,
+    });
+    const application = await startWith([typeorm], { maxAge: 0, ...options }, policy);
+    log.take();
+    return { ...application, log, dataSource: application.app.get<DataSource>(getDataSourceToken()) };
+  }
+
+  it('answers 200 while all is applied, and 503 while it is not, with counts', async () => {
+    const { probe } = await start();
+    expect(await probe()).toEqual(up());
+    await revert(NEWEST);
+    expect(await probe()).toEqual(
+      down({ status: 'unapplied', applied: 2, unapplied: 1, unknown: 0, outOfOrder: 0 }),
+    );
+    await apply(NEWEST);
+    expect(await probe()).toEqual(up());
+  });
+
+  it('answers 503 while the database is away, and 200 when it is back', async () => {
+    const { probe } = await start();
+    proxy.set('refuse');
+    expect(await probe()).toEqual(down({ status: 'unreadable', reason: 'unreachable' }));
+    proxy.set('none');
+    await vi.waitFor(async () => expect(await probe()).toEqual(up()), { timeout: 5000, interval: 50 });
+  });
+
+  it('answers within the time-out while nothing comes back', async () => {
+    const timeout = 500;
+    const { probe } = await start({ timeout });
+    proxy.set('stall');
+    for (let round = 0; round < 3; round += 1) {
+      const startedAt = performance.now();
+      expect(await probe()).toEqual(down({ status: 'unreadable', reason: 'timeout' }));
+      expect(performance.now() - startedAt).toBeLessThan(timeout + MARGIN);
+    }
+  });
+
+  it('answers no state of a database with 500', async () => {
+    const { probe, dataSource } = await start();
+    await server.run('DROP TABLE migrations');
+    expect(await probe()).toEqual(
+      down({ status: 'unapplied', applied: 0, unapplied: 3, unknown: 0, outOfOrder: 0 }),
+    );
+    const invalid = [...dataSource.migrations, new (defineMigration('NoTimestamp'))()];
+    Object.assign(dataSource, { migrations: invalid });
+    expect(await probe()).toEqual(down({ status: 'unreadable', reason: 'invalid_migrations' }));
+    await dataSource.destroy();
+    expect(await probe()).toEqual(down({ status: 'unreadable', reason: 'uninitialized' }));
+    Object.defineProperty(dataSource, 'isInitialized', {
+      get: () => {
+        throw new Error('postgres://user:secret@host');
+      },
+    });
+    expect(await probe()).toEqual(down({ status: 'unreadable', reason: expect.any(String) as string }));
+  });
+
+  it('shares one reading with the scrape for each maxAge, at 50 probes a second', async () => {
+    const maxAge = 400;
+    const { probe, get, log } = await start({ maxAge });
+    const startedAt = performance.now();
+    const under = () => performance.now() - startedAt;
+    const statuses = new Set<unknown>();
+    let probes = 0;
+    const pending: Promise<unknown>[] = [];
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        probes += 1;
+        pending.push(probe().then(([status]) => statuses.add(status)));
+        if (probes % 5 === 0) pending.push(get());
+        if (probes < 100) return;
+        clearInterval(timer);
+        resolve();
+      }, 20);
+    });
+    await Promise.all(pending);
+    const elapsed = under();
+
+    expect([...statuses]).toEqual([200]);
+    const readings = log.take().length;
+    expect(readings).toBeGreaterThanOrEqual(2);
+    expect(readings).toBeLessThanOrEqual(elapsed / maxAge + 1);
+  });
+
+  it('has one statement under way at a time for 40 probes at once with maxAge: 0', async () => {
+    const { probe, dataSource } = await start();
+    const queries = new QueryWatch(dataSource);
+    const answers = await Promise.all(Array.from({ length: 40 }, probe));
+    for (const answer of answers) expect(answer).toEqual(up());
+    expect(queries.most).toBe(1);
+    expect(queries.attempts).toBeLessThanOrEqual(40);
+  });
+
+  it("stands by the last reading with whenUnreadable: 'last', and tells that it is one", async () => {
+    const { probe } = await start({}, { whenUnreadable: 'last' });
+    expect(await probe()).toEqual(up());
+    proxy.set('refuse');
+    expect(await probe()).toEqual(up({ reason: 'unreachable' }));
+    proxy.set('none');
+    await revert(NEWEST);
+    await vi.waitFor(async () => expect((await probe())[0]).toBe(503), { timeout: 5000, interval: 50 });
+    proxy.set('refuse');
+    expect(await probe()).toEqual(
+      down({
+        status: 'unapplied',
+        applied: 2,
+        unapplied: 1,
+        unknown: 0,
+        outOfOrder: 0,
+        reason: 'unreachable',
+      }),
+    );
+  });
+
+  it('stays up with once: true as soon as all was applied, and asks the database no more', async () => {
+    await revert(NEWEST);
+    const { probe, log } = await start({ readiness: { once: true } });
+    expect((await probe())[0]).toBe(503);
+    await apply(NEWEST);
+    expect(await probe()).toEqual(up());
+    log.take();
+    await revert(NEWEST);
+    expect(await probe()).toEqual(up());
+    proxy.set('refuse');
+    expect(await probe()).toEqual(up());
+    expect(log.take()).toEqual([]);
+  });
+
+  it('allows what the policy allows, on top of the option readiness', async () => {
+    await revert(OLDEST);
+    await apply('Later1800000000000');
+    const { probe, indicator } = await start({ readiness: { allowUnapplied: 1 } });
+    const isUp = async (policy: Policy) => (await indicator.isUpToDate('m', policy)).m.status;
+    expect((await probe())[0]).toBe(200);
+    expect(await isUp({ allowUnapplied: undefined })).toBe('up');
+    expect(await isUp({ allowUnapplied: 0 })).toBe('down');
+    expect(await isUp({ allowUnknown: false })).toBe('down');
+    expect(await isUp({ allowOutOfOrder: false })).toBe('down');
+    expect(await isUp({ allowUnknown: true, allowOutOfOrder: true })).toBe('up');
+  });
+
+  it('works without exporting, and then exports nothing', async () => {
+    const { probe, get, log } = await start({ exportMigrations: false });
+    expect(log.take()).toEqual([]);
+    expect(await probe()).toEqual(up());
+    expect(await get()).not.toContain('migrations');
+  });
+
+  it("sees changes with refresh: 'bootstrap', at which a scrape does not look", async () => {
+    const { probe, get, log } = await start({ refresh: 'bootstrap' });
+    await revert(NEWEST);
+    expect(readingsOf(await get(), 'default')).toMatchObject({ unapplied_total: 0 });
+    expect(log.take()).toEqual([]);
+    expect((await probe())[0]).toBe(503);
+    expect(log.take()).toHaveLength(1);
+  });
+});
+
+describe('the connections of a policy', () => {
+  const imports = () => [
+    sqliteModule(migrations, { applied: 3 }),
+    sqliteModule(migrations, { name: 'users', applied: 1 }),
+  ];
+
+  it('judges all, or those that it names', async () => {
+    const { probe, indicator } = await startWith(imports());
+    expect((await probe())[0]).toBe(503);
+    expect(await indicator.isUpToDate('migrations', { connections: ['default'] })).toEqual({
+      migrations: { status: 'up', connections: { default: UP_TO_DATE } },
+    });
+  });
+
+  it('rejects a name that is none, with those that are some', async () => {
+    const { indicator } = await startWith(imports(), { exclude: ['audit'] });
+    await expect(indicator.isUpToDate('migrations', { connections: ['default', 'usres'] })).rejects.toThrow(
+      'connections names "usres", which is not an exported connection. Known are: "default", "users".',
+    );
+  });
+
+  it('latches each policy by itself', async () => {
+    const { indicator } = await startWith(imports());
+    const status = async (policy: Policy) => (await indicator.isUpToDate('m', policy)).m.status;
+    expect(await status({ once: true, connections: ['default'] })).toBe('up');
+    expect(await status({ once: true })).toBe('down');
+  });
+
+  it('is up without a DataSource', async () => {
+    const { probe } = await startWith([]);
+    expect(await probe()).toEqual([200, { status: 'up', connections: {} }]);
+  });
+});
