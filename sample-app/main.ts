@@ -4,6 +4,9 @@ import { prepare } from './prepare';
 
 async function main(): Promise<void> {
   await prepare();
+  if (process.env.ORDERS_WAIT) {
+    console.log('Starts when the migrations are applied. In a second terminal: npm run sample:migrate');
+  }
   const app = await NestFactory.create(AppModule);
   app.enableShutdownHooks();
   await app.listen(process.env.PORT || 3000);
@@ -16,7 +19,13 @@ The orders API runs at ${url}
   curl -H 'Content-Type: application/json' -d '{"customer":"Ada","product":"Tea","quantity":2}' ${url}/orders
   curl ${url}/metrics
 
-Apply the migrations that are left in a second terminal, and look at /metrics again:
+Three gates hold a rollout by its migrations:
+
+  curl -i ${url}/readyz   readiness: 503 until all are applied, then 200
+  ${url}/internal/migrations   status: open it in a browser, or curl it for JSON
+  ORDERS_WAIT=1 npm start   start-up: waits until all are applied
+
+Apply the migrations that are left in a second terminal, and look again:
 
   npm run sample:migrate
 `);

@@ -2,7 +2,8 @@ import type { MigrationsHealthIndicator } from '../health/indicator';
 import type { MetricsRegistry } from '../options/option.types';
 import { restore } from '../prometheus/registry';
 import { prefersHtml } from '../status/accept';
-import { CONTENT_SECURITY_POLICY, pageOf } from '../status/page';
+import { pageOf } from '../status/page';
+import { CONTENT_SECURITY_POLICY } from '../status/style';
 import type { MigrationsStatus } from '../status/status';
 import type { Answer } from './answer';
 

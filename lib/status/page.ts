@@ -1,137 +1,140 @@
-import { createHash } from 'node:crypto';
 import type { ConnectionReport, MigrationsReport } from '../verdict/report';
+import type { Forbidden } from '../verdict/verdict';
+import { Markup, markup, NOTHING } from './markup';
+import { STYLE } from './style';
 
-/** Text that is markup already. */
-class Html {
-  constructor(readonly text: string) {}
-}
+/** Unapplied names up to this many are listed at once; more are behind a click. */
+const MOST_OPEN = 20;
 
-const ESCAPED: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
+/** What the policy can forbid, the worst first, with its words on the page. */
+const FAULTS: readonly {
+  readonly fault: Forbidden;
+  readonly words: string;
+  readonly count: (report: ConnectionReport) => number;
+}[] = [
+  { fault: 'unreadable', words: 'unreadable', count: () => 1 },
+  { fault: 'unapplied', words: 'unapplied', count: ({ unapplied }) => unapplied?.length ?? 0 },
+  { fault: 'unknown', words: 'unknown', count: ({ unknown }) => unknown?.length ?? 0 },
+  { fault: 'out-of-order', words: 'out of order', count: ({ outOfOrder }) => outOfOrder?.length ?? 0 },
+];
 
-/** Everything that is put into the template is escaped, but for other templates. */
-function markup(
-  strings: TemplateStringsArray,
-  ...values: (string | number | Html | readonly Html[])[]
-): Html {
-  return new Html(String.raw({ raw: strings }, ...values.map(markupOf)));
-}
-
-function markupOf(value: string | number | Html | readonly Html[]): string {
-  if (value instanceof Html) return value.text;
-  if (typeof value === 'object') return value.map(({ text }) => text).join('');
-  return String(value).replace(/[&<>"']/g, (character) => ESCAPED[character] ?? character);
-}
-
-const NOTHING = new Html('');
-
-const STYLE = `
-:root { color-scheme: light dark; --good: #0a6b2d; --bad: #b3261e; --unsure: #8a5300; --text: #1b1b1f; --muted: #55565c; --back: #fff; --card: #f5f5f7; --line: #d9d9de }
-@media (prefers-color-scheme: dark) { :root { --good: #6fdc94; --bad: #ff9c93; --unsure: #ffc46b; --text: #ececf1; --muted: #b4b5bd; --back: #131316; --card: #1f1f24; --line: #3b3b43 } }
-* { box-sizing: border-box }
-body { margin: 0 auto; max-width: 60rem; padding: 1.5rem 1rem 3rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--text); background: var(--back) }
-h1 { margin: 0; font-size: 1rem; font-weight: 600; color: var(--muted) }
-.verdict { margin: 0 0 1.5rem; font-size: clamp(2.25rem, 9vw, 4.5rem); font-weight: 800; line-height: 1.1 }
-.up-to-date { color: var(--good) } .unapplied { color: var(--bad) } .unreadable { color: var(--unsure) }
-section { margin: 0 0 1rem; padding: 1rem; border: 1px solid var(--line); border-left: .5rem solid currentColor; border-radius: .5rem; background: var(--card) }
-section > * { color: var(--text) }
-h2 { margin: 0; font-size: 1.25rem; overflow-wrap: anywhere }
-h2 + p { margin: 0 0 .75rem; font-weight: 600 }
-.up-to-date > h2 + p { color: var(--good) } .unapplied > h2 + p { color: var(--bad) } .unreadable > h2 + p { color: var(--unsure) }
-dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .5rem 1rem; margin: 0 }
-dt { font-size: .8rem; color: var(--muted) } dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
-details { margin-top: .75rem } summary { cursor: pointer; font-weight: 600 }
-ol { margin: .5rem 0 0; padding-left: 2.5rem; max-height: 24rem; overflow: auto } li { overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .875rem }
-footer { color: var(--muted); font-size: .875rem }
-:focus-visible { outline: 3px solid var(--unsure); outline-offset: 2px }
-`;
-
-/** Nothing but the page's own style: no script, no picture, no form, no frame. */
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const WORDS = {
-  'up-to-date': 'Up to date',
-  unapplied: 'Unapplied migrations',
-  unreadable: 'Cannot be read',
-} as const;
-
-/** The report as a page that stands by itself. */
-export function pageOf(report: MigrationsReport): string {
-  const { connections, checkedAt } = report;
+/** A page that stands by itself: connections at fault come first. */
+export function pageOf({ ok, checkedAt, connections }: MigrationsReport): string {
+  const verdict = ok ? 'OK' : verdictOf(connections);
   const page = markup`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>${report.ok ? 'OK' : 'Not OK'}: migrations</title>
-        <style>${new Html(STYLE)}</style>
-      </head>
-      <body>
-        <main>
-          <h1>Migrations</h1>
-          <p class="verdict ${report.ok ? 'up-to-date' : report.status}">${report.ok ? 'OK' : WORDS[report.status]}</p>
-          ${connections.length === 0 ? markup`<p>There is no connection.</p>` : connections.map(sectionOf)}
-        </main>
-        <footer>Checked at ${timeOf(checkedAt)}</footer>
-      </body>
-    </html> `;
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <meta name="color-scheme" content="light dark" />
+    <title>${verdict}: migrations</title>
+    <style>${new Markup(STYLE)}</style>
+  </head>
+  <body>
+    <header class="${toneOf(connections)}">
+      <h1>Migrations</h1>
+      <p class="verdict">${verdict}</p>
+      <p>${summaryOf(connections)}</p>
+    </header>
+    <main>
+      ${connections.filter((report) => !report.ok).map(sectionOf)}
+      ${connections.filter((report) => report.ok).map(sectionOf)}
+    </main>
+    <footer>Checked at ${timeOf(checkedAt)}</footer>
+  </body>
+</html>
+`;
   return page.text;
 }
 
-function sectionOf(report: ConnectionReport): Html {
-  const { connection, database, status, ok, failedOn, reason, durationSeconds } = report;
-  const verdict = [WORDS[status], ...(reason === undefined ? [] : [`reason: ${reason}`])].join(', ');
-  const fault = failedOn.length === 0 ? '' : ` (not allowed: ${failedOn.join(', ')})`;
+/** The worst fault of all connections, in a word or two. */
+function verdictOf(connections: readonly ConnectionReport[]): string {
+  for (const { fault, words, count } of FAULTS) {
+    const faulty = connections.filter(({ failedOn }) => failedOn.includes(fault));
+    if (faulty.length === 0) continue;
+    if (fault === 'unreadable') return 'Unreadable';
+    return `${numberOf(faulty.reduce((sum, report) => sum + count(report), 0))} ${words}`;
+  }
+  return 'Not OK';
+}
+
+function summaryOf(connections: readonly ConnectionReport[]): string {
+  if (connections.length === 0) return 'There is no connection';
+  const faulty = connections.filter(({ ok }) => !ok).length;
+  const all = `${numberOf(connections.length)} connection${connections.length === 1 ? '' : 's'}`;
+  if (faulty > 0) return `${numberOf(faulty)} of ${all} need${faulty === 1 ? 's' : ''} attention`;
+  return connections.length === 1 ? 'The connection is OK' : `All ${all} are OK`;
+}
+
+function toneOf(connections: readonly ConnectionReport[]): 'ok' | 'bad' | 'unsure' {
+  if (connections.every(({ ok }) => ok)) return 'ok';
+  return connections.some(({ failedOn }) => failedOn.includes('unreadable')) ? 'unsure' : 'bad';
+}
+
+function sectionOf(report: ConnectionReport): Markup {
+  const { connection, database, failedOn, readAt, durationSeconds, lastSuccessAt } = report;
   return markup`
-    <section class="${ok ? 'up-to-date' : status}">
-      <h2>${connection}</h2>
-      <p>${ok ? 'OK: ' : 'Not OK: '}${verdict}${fault}</p>
-      <dl>
-        ${termOf('Database', database)} ${termOf('Defined', countOf(report.defined))}
-        ${termOf('Applied', countOf(report.applied))} ${termOf('Unapplied', countOf(report.unapplied))}
-        ${termOf('Unknown', countOf(report.unknown))} ${termOf('Out of order', countOf(report.outOfOrder))}
-        ${termOf('Read at', timeOf(report.readAt))} ${termOf('Took', `${Math.round(durationSeconds * 1000)} ms`)}
-        ${termOf('Last success', report.lastSuccessAt === null ? 'never' : timeOf(report.lastSuccessAt))}
-      </dl>
-      ${listOf('Unapplied', report.unapplied, true)} ${listOf('Unknown to this code', report.unknown, false)}
-      ${listOf('Out of order', report.outOfOrder, false)}
-    </section>
-  `;
+      <section class="${toneOf([report])}">
+        <div class="title">
+          <h2><bdi>${connection}</bdi></h2>
+          <p class="database"><bdi>${database}</bdi></p>
+          <p class="mark">${markOf(report)}</p>
+        </div>
+        <dl class="counts">
+          ${countOf('Defined', report.defined)}
+          ${countOf('Applied', report.applied)}
+          ${countOf('Unapplied', report.unapplied, failedOn.includes('unapplied'))}
+          ${countOf('Unknown', report.unknown, failedOn.includes('unknown'))}
+          ${countOf('Out of order', report.outOfOrder, failedOn.includes('out-of-order'))}
+        </dl>
+        <dl class="times">
+          ${termOf('Read at', timeOf(readAt))}
+          ${termOf('Took', `${numberOf(Math.round(durationSeconds * 1000))} ms`)}
+          ${termOf('Last success', lastSuccessAt === null ? 'never' : timeOf(lastSuccessAt))}
+        </dl>
+        ${listOf('Unapplied', report.unapplied, (report.unapplied?.length ?? 0) <= MOST_OPEN)}
+        ${listOf('Unknown to this code', report.unknown)}
+        ${listOf('Out of order', report.outOfOrder)}
+      </section>`;
 }
 
-function termOf(term: string, value: string | Html): Html {
-  return markup`<div>
-    <dt>${term}</dt>
-    <dd>${value}</dd>
-  </div>`;
+/** What is wrong with a connection, or that it is fine. */
+function markOf(report: ConnectionReport): string {
+  const { ok, failedOn, unapplied, reason } = report;
+  const because = reason === undefined ? '' : `: ${reason}`;
+  if (ok && unapplied !== null && unapplied.length > 0)
+    return `OK, ${numberOf(unapplied.length)} unapplied allowed`;
+  if (ok) return 'OK';
+  return FAULTS.filter(({ fault }) => failedOn.includes(fault))
+    .map(({ fault, words, count }) =>
+      fault === 'unreadable' ? `Unreadable${because}` : `${numberOf(count(report))} ${words}`,
+    )
+    .join(', ');
 }
 
-function countOf(value: number | readonly string[] | null): string {
-  return value === null ? 'not known' : String(typeof value === 'number' ? value : value.length);
+function countOf(term: string, value: number | readonly string[] | null, isFault = false): Markup {
+  const count = value === null || typeof value === 'number' ? value : value.length;
+  const kind = count === null ? 'unsaid' : isFault ? 'fault' : count > 0 ? 'some' : 'none';
+  return termOf(term, count === null ? 'not known' : numberOf(count), kind);
 }
 
-function listOf(title: string, names: readonly string[] | null, isOpen: boolean): Html {
+function termOf(term: string, value: string | Markup, kind = 'plain'): Markup {
+  return markup`<div class="${kind}"><dt>${term}</dt><dd>${value}</dd></div>`;
+}
+
+function listOf(title: string, names: readonly string[] | null, isOpen = false): Markup {
   if (names === null || names.length === 0) return NOTHING;
-  return markup`<details ${isOpen ? new Html('open') : NOTHING}>
-    <summary>${title} (${names.length})</summary>
-    <ol tabindex="0" aria-label="${title}">
-      ${names.map((name) => markup`<li>${name}</li>`)}
-    </ol>
-  </details>`;
+  return markup`
+        <details${isOpen ? new Markup(' open') : NOTHING}>
+          <summary>${title} (${numberOf(names.length)})</summary>
+          <ol>${names.map((name) => markup`<li>${name}</li>`)}</ol>
+        </details>`;
 }
 
-function timeOf(iso: string): Html {
+function timeOf(iso: string): Markup {
   return markup`<time datetime="${iso}">${iso.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time>`;
+}
+
+function numberOf(value: number): string {
+  return value.toLocaleString('en-US');
 }

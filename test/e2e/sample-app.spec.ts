@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createMariadb, createPostgres, hasMariadb, type TestDatabase } from '../support/databases';
 import { readingsOf, samples } from '../support/exposition';
+import { parseReport } from '../support/report-schema';
 import {
   buildSample,
+  type LaunchedSample,
   type RunningSample,
   type Sample,
   SAMPLE_BUILD_MS,
@@ -53,11 +55,11 @@ function tellsStory(
 ): void {
   let environment: NodeJS.ProcessEnv;
   let app: RunningSample;
-  const started: RunningSample[] = [];
+  const launched: LaunchedSample[] = [];
 
   async function startSample(): Promise<void> {
     app = await sample.start(environment);
-    started.push(app);
+    launched.push(app);
   }
 
   beforeAll(async () => {
@@ -69,8 +71,8 @@ function tellsStory(
   }, SAMPLE_START_MS);
 
   afterAll(async () => {
-    for (const { process } of started) process.kill('SIGKILL');
-    await Promise.all(started.map(({ exit }) => exit));
+    for (const { process } of launched) process.kill('SIGKILL');
+    await Promise.all(launched.map(({ exit }) => exit));
   });
 
   function migrate(...args: string[]): Promise<string[]> {
@@ -80,6 +82,9 @@ function tellsStory(
   it('tells where to look', () => {
     expect(app.output()).toContain(`curl ${app.url}/orders`);
     expect(app.output()).toContain(`curl ${app.url}/metrics`);
+    expect(app.output()).toContain(`curl -i ${app.url}/readyz`);
+    expect(app.output()).toContain(`${app.url}/internal/migrations`);
+    expect(app.output()).toContain('ORDERS_WAIT=1 npm start');
     expect(app.output()).toContain('npm run sample:migrate');
   });
 
@@ -92,6 +97,25 @@ function tellsStory(
       cache_db: { applied: 2, unapplied: 0 },
     });
     expect(databasesIn(metrics)).toEqual({ ...drivers, cache_db: 'better-sqlite3' });
+  });
+
+  it('is not ready before the last migrations', async () => {
+    expect(await get(`${app.url}/readyz`)).toMatchObject({
+      status: 503,
+      body: { migrations: { status: 'down', connections: { default: { unapplied: 2 } } } },
+    });
+  });
+
+  it('names on its status page what is left to apply', async () => {
+    const json = await (await fetch(`${app.url}/internal/migrations`)).text();
+    const page = await fetch(`${app.url}/internal/migrations`, { headers: { accept: 'text/html' } });
+
+    expect(unappliedIn(json)).toEqual({
+      default: ['IndexOrderCustomers1767398400000', 'CreateShipments1767484800000'],
+      user_data: ['AddCustomerEmail1767398400000'],
+      cache_db: [],
+    });
+    expect(await page.text()).toContain('<li>CreateShipments1767484800000</li>');
   });
 
   it('takes orders before the last migrations', async () => {
@@ -127,6 +151,12 @@ function tellsStory(
         user_data: { applied: 3, unapplied: 0 },
         cache_db: { applied: 2, unapplied: 0 },
       });
+  });
+
+  it('is ready after the last migrations', async () => {
+    await expect
+      .poll(async () => get(`${app.url}/readyz`), POLL)
+      .toMatchObject({ status: 200, body: { migrations: { status: 'up' } } });
   });
 
   it('takes orders after the last migrations, with those of before still there', async () => {
@@ -172,6 +202,17 @@ function tellsStory(
       });
   });
 
+  it('stays ready, and shows on its status page what is left to apply again', async () => {
+    expect(await get(`${app.url}/readyz`)).toMatchObject({ status: 200 });
+    await expect
+      .poll(async () => unappliedIn(await (await fetch(`${app.url}/internal/migrations`)).text()), POLL)
+      .toEqual({
+        default: ['CreateShipments1767484800000'],
+        user_data: ['AddCustomerEmail1767398400000'],
+        cache_db: [],
+      });
+  });
+
   it('shuts down on SIGTERM', async () => {
     app.process.kill('SIGTERM');
 
@@ -184,7 +225,28 @@ function tellsStory(
     await startSample();
 
     expect(figures(await scrape(app.url))).toMatchObject({ default: { applied: 3, unapplied: 1 } });
+    expect(await get(`${app.url}/readyz`)).toMatchObject({ status: 503 });
   });
+
+  it(
+    'waits with ORDERS_WAIT=1 until another process has migrated',
+    async () => {
+      const waiting = sample.launch({ ...environment, ORDERS_WAIT: '1' });
+      launched.push(waiting);
+      await expect
+        .poll(() => waiting.output(), { ...POLL, timeout: SAMPLE_START_MS })
+        .toContain('default has 1 unapplied, user_data has 1 unapplied');
+      expect(waiting.output()).toContain('In a second terminal: npm run sample:migrate');
+      expect(waiting.output()).not.toContain('runs at');
+
+      await migrate();
+
+      const url = await waiting.started;
+      expect(waiting.output()).toContain('All migrations are applied, after');
+      expect(await get(`${url}/readyz`)).toMatchObject({ status: 200 });
+    },
+    SAMPLE_START_MS,
+  );
 }
 
 async function scrape(url: string): Promise<string> {
@@ -215,6 +277,13 @@ function databasesIn(metrics: string): Record<string, string> {
     if (match?.[1] !== undefined && match[2] !== undefined) found[match[1]] = match[2];
   }
   return found;
+}
+
+/** The names that a report lists as unapplied, by connection. */
+function unappliedIn(json: string): Record<string, unknown> {
+  return Object.fromEntries(
+    parseReport(json).connections.map(({ connection, unapplied }) => [connection, unapplied]),
+  );
 }
 
 interface Answer {

@@ -147,7 +147,7 @@ describe.skipIf(!hasPrometheus)('promtool check metrics', () => {
 });
 
 /** What begins like an alert and is one of our classes, or django-prometheus's. */
-const CLASSES = /^Migrations(Exporter|Module|ForDatabase)/;
+const CLASSES = /^Migrations(Exporter|ForDatabase|GateError|HealthIndicator|Module|StatusController)/;
 
 /** Names of metrics in all expressions, sorted. */
 function namesIn(rules: readonly Rule[]): string[] {

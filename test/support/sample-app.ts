@@ -16,17 +16,24 @@ export interface Sample {
   readonly folder: string;
   /** @param environment - what it reads of its own; on any free port, and on SQLite unless this says otherwise */
   start(environment: NodeJS.ProcessEnv): Promise<RunningSample>;
+  /** Starts it, and does not wait for it. */
+  launch(environment: NodeJS.ProcessEnv): LaunchedSample;
   /** The lines that its migration command prints. */
   migrate(environment: NodeJS.ProcessEnv, ...args: string[]): Promise<string[]>;
   remove(): Promise<void>;
 }
 
-export interface RunningSample {
+export interface LaunchedSample {
   readonly process: ChildProcess;
-  readonly url: string;
+  /** Its URL, once it listens. */
+  readonly started: Promise<string>;
   readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   output(): string;
   errors(): string;
+}
+
+export interface RunningSample extends LaunchedSample {
+  readonly url: string;
 }
 
 /** Compiles a copy of it: it imports the package by name, and the project's dist stays as it is. */
@@ -40,7 +47,11 @@ export async function buildSample(): Promise<Sample> {
 
   return {
     folder,
-    start: (environment) => start(folder, complete(environment)),
+    start: async (environment) => {
+      const launched = launch(folder, complete(environment));
+      return { ...launched, url: await launched.started };
+    },
+    launch: (environment) => launch(folder, complete(environment)),
     migrate: async (environment, ...args) => {
       const command = ['dist/sample-app/migrate.js', ...args];
       const { stdout } = await run(process.execPath, command, { cwd: folder, env: complete(environment) });
@@ -51,10 +62,18 @@ export async function buildSample(): Promise<Sample> {
 }
 
 function complete(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { ...process.env, DATABASE_URL: '', USER_DATA_URL: '', PORT: '0', NO_COLOR: '1', ...environment };
+  return {
+    ...process.env,
+    DATABASE_URL: '',
+    USER_DATA_URL: '',
+    ORDERS_WAIT: '',
+    PORT: '0',
+    NO_COLOR: '1',
+    ...environment,
+  };
 }
 
-async function start(folder: string, env: NodeJS.ProcessEnv): Promise<RunningSample> {
+function launch(folder: string, env: NodeJS.ProcessEnv): LaunchedSample {
   const child = spawn(process.execPath, ['dist/sample-app/main.js'], {
     cwd: folder,
     env,
@@ -63,10 +82,10 @@ async function start(folder: string, env: NodeJS.ProcessEnv): Promise<RunningSam
   let output = '';
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
-  const exit: RunningSample['exit'] = new Promise((resolve) => {
+  const exit: LaunchedSample['exit'] = new Promise((resolve) => {
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
-  const url = await new Promise<string>((resolve, reject) => {
+  const started = new Promise<string>((resolve, reject) => {
     const fail = (why: string) => {
       child.kill('SIGKILL');
       reject(new Error(`The sample application ${why}:\n${output}${errors}`));
@@ -85,5 +104,7 @@ async function start(folder: string, env: NodeJS.ProcessEnv): Promise<RunningSam
       fail('ended');
     });
   });
-  return { process: child, url, exit, output: () => output, errors: () => errors };
+  // Whoever does not wait for it may end it before it listens.
+  started.catch(() => {});
+  return { process: child, started, exit, output: () => output, errors: () => errors };
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { CONTENT_SECURITY_POLICY, pageOf } from '../../../lib/status/page';
+import { pageOf } from '../../../lib/status/page';
+import { CONTENT_SECURITY_POLICY } from '../../../lib/status/style';
 import { reportOf } from '../../../lib/verdict/report';
 import { failedCollection, readCollection, snapshotOf } from '../../support/snapshots';
 
@@ -30,11 +31,48 @@ describe('pageOf', () => {
 
   it.each([
     ['OK', [snapshotOf({ collection: readCollection(['A1700000000001'], ['A1700000000001']) })]],
-    ['Unapplied migrations', [snapshotOf({ collection: readCollection(['A1700000000001'], []) })]],
-    ['Cannot be read', [snapshotOf({ collection: failedCollection('denied') })]],
+    ['1 unapplied', [snapshotOf({ collection: readCollection(['A1700000000001'], []) })]],
+    ['Unreadable', [snapshotOf({ collection: failedCollection('denied') })]],
     ['OK', []],
   ])('says %s at a glance', (words, snapshots) => {
     expect(/<p class="verdict[^"]*">([^<]*)<\/p>/.exec(page(...snapshots))?.[1]).toBe(words);
+  });
+
+  it('names what the policy forbids, though nothing is unapplied', () => {
+    const report = reportOf(
+      [snapshotOf({ collection: readCollection(['A1700000000001'], ['A1700000000001', 'B1700000000002']) })],
+      { allowUnknown: false },
+    );
+    const text = pageOf(report);
+    expect(text).toContain('<header class="bad">');
+    expect(text).toContain('<p class="verdict">1 unknown</p>');
+    expect(text).toContain('<p class="mark">1 unknown</p>');
+  });
+
+  it('is OK with what the policy allows, and says so', () => {
+    const report = reportOf([snapshotOf({ collection: readCollection(['A1700000000001'], []) })], {
+      allowUnapplied: 1,
+    });
+    const text = pageOf(report);
+    expect(text).toContain('<p class="verdict">OK</p>');
+    expect(text).toContain('<p class="mark">OK, 1 unapplied allowed</p>');
+  });
+
+  it('puts the connections at fault first', () => {
+    const text = page(
+      snapshotOf({ connection: 'fine', collection: readCollection([], []) }),
+      snapshotOf({ connection: 'faulty', collection: failedCollection('timeout') }),
+    );
+    expect([...text.matchAll(/<bdi>(fine|faulty)</g)].map(([, name]) => name)).toEqual(['faulty', 'fine']);
+    expect(text).toContain('<p>1 of 2 connections needs attention</p>');
+  });
+
+  it('opens a short list of unapplied names, and no long one', () => {
+    const names = Array.from({ length: 21 }, (_, index) => `A${1700000000000 + index}`);
+    const pageWith = (count: number) =>
+      page(snapshotOf({ collection: readCollection(names.slice(0, count), []) }));
+    expect(pageWith(20)).toContain('<details open>');
+    expect(pageWith(21)).toContain('<details>');
   });
 
   it('lists the names, and says what is not known', () => {
@@ -47,7 +85,7 @@ describe('pageOf', () => {
       '<li>B1700000000002</li>',
       '<li>A1700000000001</li>',
     ]);
-    expect(text).toContain('reason: denied');
+    expect(text).toContain('Unreadable: denied');
     expect(text.match(/<dd>not known<\/dd>/g)).toHaveLength(5);
   });
 });
