@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, MigrationInterface } from 'typeorm';
 import { clock, wait, yieldToEventLoop } from '../clock';
 import { InvalidMigrationsError } from '../prometheus-migrations.errors';
 import { MigrationFailure } from './failure';
@@ -10,12 +10,14 @@ const CHUNK = 1000;
 /**
  * The migrations that a DataSource's code defines, in the order of their timestamps.
  *
- * The names are checked at every call and sorted again only when one has changed.
+ * The migrations are compared at every call, and named and sorted again only when one has changed.
  */
 export class DefinedMigrations {
   private readonly readiness: Readiness;
-  private names: readonly string[] = [];
   private ordered: OrderedMigrations | undefined;
+  /** Those that are in order, and the names that they gave themselves. */
+  private migrations: readonly MigrationInterface[] = [];
+  private ownNames: readonly unknown[] = [];
 
   /** @param patience - milliseconds that may be waited for `initialize()` */
   constructor(
@@ -32,13 +34,30 @@ export class DefinedMigrations {
    */
   async read(): Promise<OrderedMigrations> {
     await this.readiness.check();
-    const names = namesOf(this.dataSource);
-    if (this.ordered === undefined || !areEqual(names, this.names)) {
-      this.ordered = orderMigrations(await validNames(names));
-      this.names = names;
-    }
+    if (this.ordered !== undefined && this.areUnchanged()) return this.ordered;
+    const migrations = [...this.dataSource.migrations];
+    const ownNames = migrations.map(ownNameOf);
+    this.ordered = orderMigrations(await validNames(namesOf(migrations, this.dataSource)));
+    this.migrations = migrations;
+    this.ownNames = ownNames;
     return this.ordered;
   }
+
+  private areUnchanged(): boolean {
+    const { migrations } = this.dataSource;
+    return (
+      migrations.length === this.migrations.length &&
+      migrations.every(
+        (migration, index) =>
+          migration === this.migrations[index] && ownNameOf(migration) === this.ownNames[index],
+      )
+    );
+  }
+}
+
+/** To look a name up along the prototypes of thousands of classes takes longer than to read the database. */
+function ownNameOf(migration: MigrationInterface): unknown {
+  return Object.hasOwn(migration, 'name') ? migration.name : undefined;
 }
 
 /**
@@ -47,9 +66,9 @@ export class DefinedMigrations {
  * Source: `MigrationExecutor.getMigrations()`. TypeORM 0.3 takes the class's name for an empty name as
  * well (`||`), 1.x does not (`??`).
  */
-function namesOf(dataSource: DataSource): string[] {
+function namesOf(migrations: readonly MigrationInterface[], dataSource: DataSource): string[] {
   const isVersion03 = 'name' in dataSource;
-  return dataSource.migrations.map((migration) =>
+  return migrations.map((migration) =>
     isVersion03
       ? migration.name || migration.constructor.name
       : (migration.name ?? migration.constructor.name),
