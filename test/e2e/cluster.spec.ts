@@ -1,8 +1,6 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Logger } from '@nestjs/common';
@@ -10,46 +8,35 @@ import { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MigrationsExporter } from '../../lib';
+import { COMPILE_MS, type CompiledFixture, compileFixture } from '../support/compiled';
 import { closeDataSources, openDataSource } from '../support/data-sources';
 import { readingsOf, samples } from '../support/exposition';
 import { RecordingLogger } from '../support/logs';
 import { defineMigrations } from '../support/migrations';
 import type { ClusterSettings, ClusterStarted } from './cluster.fixture';
 
-const PROJECT = join(__dirname, '../..');
-const FIXTURE = 'test/e2e/cluster.fixture';
-const PARTS = [
-  'lib',
-  `${FIXTURE}.ts`,
-  'test/support/logs.ts',
-  'test/support/migrations.ts',
-  'package.json',
-  'tsconfig.json',
-];
-const START_MS = 120_000;
 const WORKERS = 3;
 const FAILING_WORKER = 2;
 const MIGRATIONS = 3;
 const APPLIED = 2;
 
 describe("Node's cluster with prom-client's AggregatorRegistry", () => {
-  let directory: string;
+  let fixture: CompiledFixture;
   let dataSources: Record<string, DataSource>;
   let primary: ChildProcess;
   let started: ClusterStarted = { url: '', pids: [], workerUrls: [] };
 
   beforeAll(async () => {
     Logger.overrideLogger(new RecordingLogger());
-    directory = await mkdtemp(join(tmpdir(), 'cluster-'));
+    fixture = await compileFixture('test/e2e/cluster.fixture');
     const databases = Object.fromEntries(
-      ['healthy', 'partly', 'lost'].map((name) => [name, join(directory, `${name}.sqlite`)]),
+      ['healthy', 'partly', 'lost'].map((name) => [name, join(fixture.directory, `${name}.sqlite`)]),
     );
     dataSources = Object.fromEntries(
       await Promise.all(
         Object.entries(databases).map(async ([name, database]) => [name, await migrated(database)] as const),
       ),
     );
-    await compile(directory);
     const settings: ClusterSettings = {
       workers: WORKERS,
       databases,
@@ -57,7 +44,7 @@ describe("Node's cluster with prom-client's AggregatorRegistry", () => {
       migrations: MIGRATIONS,
       portRange: await portRange(),
     };
-    primary = fork(join(directory, `dist/${FIXTURE}.js`), {
+    primary = fork(fixture.file, {
       env: { ...process.env, CLUSTER_SETTINGS: JSON.stringify(settings) },
       execArgv: [],
     });
@@ -65,7 +52,7 @@ describe("Node's cluster with prom-client's AggregatorRegistry", () => {
       primary.once('message', resolve);
       primary.once('exit', (code) => reject(new Error(`The primary ended with code ${code}`)));
     });
-  }, START_MS);
+  }, COMPILE_MS);
 
   afterAll(async () => {
     Logger.overrideLogger(undefined as never);
@@ -77,7 +64,7 @@ describe("Node's cluster with prom-client's AggregatorRegistry", () => {
     // A worker ends by itself when it has lost its primary.
     await vi.waitFor(() => expect(started.pids.filter(isAlive)).toEqual([]), { timeout: 10_000 });
     await closeDataSources();
-    await rm(directory, { recursive: true, force: true });
+    await fixture.remove();
   });
 
   it('reads the same as one process where every worker can read', async () => {
@@ -171,16 +158,6 @@ async function portRange(): Promise<[number, number]> {
   const { port } = server.address() as AddressInfo;
   await promisify(server.close.bind(server))();
   return [port, Math.min(port + 50, 65_535)];
-}
-
-/** A copy of the library and the fixture, compiled: Node.js runs neither as it is. */
-async function compile(directory: string): Promise<void> {
-  for (const part of PARTS) await cp(join(PROJECT, part), join(directory, part), { recursive: true });
-  await symlink(join(PROJECT, 'node_modules'), join(directory, 'node_modules'), 'junction');
-  const config = { extends: './tsconfig.json', compilerOptions: { noEmit: false }, files: [`${FIXTURE}.ts`] };
-  await writeFile(join(directory, 'tsconfig.cluster.json'), JSON.stringify({ ...config, include: [] }));
-  const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
-  await promisify(execFile)(process.execPath, [tsc, '-p', 'tsconfig.cluster.json'], { cwd: directory });
 }
 
 async function scrape(url: string): Promise<string> {
