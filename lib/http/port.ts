@@ -1,6 +1,10 @@
 import { logger, nameOfError } from '../logger';
 import type { ResolvedModuleOptions } from '../options/option.types';
-import { InvalidOptionError, PortInUseError } from '../prometheus-migrations.errors';
+import {
+  InvalidOptionError,
+  PortInUseError,
+  PrometheusMigrationsError,
+} from '../prometheus-migrations.errors';
 import { type Page, PageServer } from './server';
 
 type PortOptions = Pick<ResolvedModuleOptions, 'port' | 'portRange' | 'address' | 'registry'>;
@@ -80,7 +84,7 @@ export class MetricsPort {
     const server = new PageServer({
       address,
       pages: this.pages,
-      onError: (error) => logger.error(`A scrape of the metrics' own port failed (${nameOfError(error)}).`),
+      onError: (error) => logger.error(`A scrape of the metrics' own port failed (${explain(error)}).`),
     });
     try {
       await server.listen(port, portRange !== undefined);
@@ -95,6 +99,11 @@ export class MetricsPort {
     else logger.log(`Metrics are served on ${server.url}`);
     return true;
   }
+}
+
+/** Our own errors name the mistake and the fix. */
+function explain(error: unknown): string {
+  return error instanceof PrometheusMigrationsError ? error.message : nameOfError(error);
 }
 
 function bindError(code: string, port: number, address: string): InvalidOptionError {

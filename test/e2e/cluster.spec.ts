@@ -1,8 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Logger } from '@nestjs/common';
@@ -10,21 +8,19 @@ import { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MigrationsExporter } from '../../lib';
-import { type CompiledFixture, compileFixture } from '../support/compiled';
+import { COMPILE_MS, type CompiledFixture, compileFixture } from '../support/compiled';
 import { closeDataSources, openDataSource } from '../support/data-sources';
 import { readingsOf, samples } from '../support/exposition';
 import { RecordingLogger } from '../support/logs';
 import { defineMigrations } from '../support/migrations';
 import type { ClusterSettings, ClusterStarted } from './cluster.fixture';
 
-const START_MS = 120_000;
 const WORKERS = 3;
 const FAILING_WORKER = 2;
 const MIGRATIONS = 3;
 const APPLIED = 2;
 
 describe("Node's cluster with prom-client's AggregatorRegistry", () => {
-  let directory: string;
   let fixture: CompiledFixture;
   let dataSources: Record<string, DataSource>;
   let primary: ChildProcess;
@@ -32,16 +28,15 @@ describe("Node's cluster with prom-client's AggregatorRegistry", () => {
 
   beforeAll(async () => {
     Logger.overrideLogger(new RecordingLogger());
-    directory = await mkdtemp(join(tmpdir(), 'cluster-'));
+    fixture = await compileFixture('test/e2e/cluster.fixture');
     const databases = Object.fromEntries(
-      ['healthy', 'partly', 'lost'].map((name) => [name, join(directory, `${name}.sqlite`)]),
+      ['healthy', 'partly', 'lost'].map((name) => [name, join(fixture.directory, `${name}.sqlite`)]),
     );
     dataSources = Object.fromEntries(
       await Promise.all(
         Object.entries(databases).map(async ([name, database]) => [name, await migrated(database)] as const),
       ),
     );
-    fixture = await compileFixture('test/e2e/cluster.fixture');
     const settings: ClusterSettings = {
       workers: WORKERS,
       databases,
@@ -57,7 +52,7 @@ describe("Node's cluster with prom-client's AggregatorRegistry", () => {
       primary.once('message', resolve);
       primary.once('exit', (code) => reject(new Error(`The primary ended with code ${code}`)));
     });
-  }, START_MS);
+  }, COMPILE_MS);
 
   afterAll(async () => {
     Logger.overrideLogger(undefined as never);
@@ -69,7 +64,6 @@ describe("Node's cluster with prom-client's AggregatorRegistry", () => {
     // A worker ends by itself when it has lost its primary.
     await vi.waitFor(() => expect(started.pids.filter(isAlive)).toEqual([]), { timeout: 10_000 });
     await closeDataSources();
-    await rm(directory, { recursive: true, force: true });
     await fixture.remove();
   });
 

@@ -11,6 +11,7 @@ export const COMPILE_MS = 120_000;
 
 /** A program of the tests that Node.js can run. */
 export interface CompiledFixture {
+  readonly directory: string;
   readonly file: string;
   remove(): Promise<void>;
 }
@@ -32,6 +33,7 @@ export async function compileFixture(fixture: string): Promise<CompiledFixture> 
   const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
   await promisify(execFile)(process.execPath, [tsc, '-p', 'tsconfig.fixture.json'], { cwd: folder });
   return {
+    directory: folder,
     file: join(folder, `dist/${fixture}.js`),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
