@@ -63,6 +63,9 @@ async function start(): Promise<void> {
   await app.listen(0, '127.0.0.1');
   await app.get(ApplicationModule).hold(app.get<DataSource>(getDataSourceToken()));
 
+  // The spec is gone: nobody else ends this process.
+  const exit = () => process.exit();
+  process.once('disconnect', exit);
   process.on('message', (command: ApplicationCommand) => {
     if (command === 'memory') {
       tell({ kind: 'memory', peak: process.resourceUsage().maxRSS / 1024 });
@@ -72,6 +75,7 @@ async function start(): Promise<void> {
     void app.close().then(() => {
       tell({ kind: 'closed', ms: performance.now() - startedAt });
       // Ends by itself, if nothing holds it.
+      process.off('disconnect', exit);
       process.disconnect();
     });
   });
