@@ -39,27 +39,31 @@ export class Snapshots {
     }
     if ((previous?.collection?.sequence ?? -1) >= collection.sequence) return;
     logCollection(connection, previous?.collection, collection);
-    const entry = previous ?? firstEntry(connection, dataSource);
+    const { database, lastSuccess, failures } = previous ?? firstEntry(connection, dataSource);
     this.entries.set(connection, {
-      ...entry,
+      connection,
+      dataSource,
+      database,
       collection,
-      ...(collection.status === 'read'
-        ? { lastSuccess: collection.at / 1000 }
-        : {
-            failures: {
-              ...entry.failures,
-              [collection.reason]: (entry.failures[collection.reason] ?? 0) + 1,
-            },
-          }),
+      lastSuccess: collection.status === 'read' ? collection.at / 1000 : lastSuccess,
+      failures: collection.status === 'read' ? failures : countOne(failures, collection.reason),
     });
   }
 
   /** Drops the connections that are not among these, and puts the rest in their order. */
   retain(connections: Iterable<string>): void {
-    const kept = Array.from(connections, (connection) => this.entries.get(connection));
+    const wanted = [...connections];
+    const known = [...this.entries.keys()];
+    if (wanted.length === known.length && wanted.every((connection, index) => connection === known[index]))
+      return;
+    const kept = wanted.map((connection) => this.entries.get(connection));
     this.entries.clear();
     for (const entry of kept) if (entry !== undefined) this.entries.set(entry.connection, entry);
   }
+}
+
+function countOne(failures: Snapshot['failures'], reason: FailureReason): Snapshot['failures'] {
+  return { ...failures, [reason]: (failures[reason] ?? 0) + 1 };
 }
 
 function firstEntry(connection: string, dataSource: DataSource): Entry {
