@@ -66,9 +66,9 @@ export class StartupGate {
   }
 
   /**
-   * Nest runs the hooks of a shutdown only after those of the start: with `enableShutdownHooks()` a signal
-   * would change nothing before the wait is over. Where nobody handles a signal, it ends the process by
-   * itself, and a handler of ours would prevent that.
+   * A signal ends the wait even if its handler does not close the application. A context without HTTP
+   * could not be closed anyway: Nest runs the hooks of its shutdown after those of its start. If nobody
+   * handles a signal, it ends the process by itself, and a handler of ours would prevent that.
    *
    * @returns A function that stops listening.
    */
@@ -163,7 +163,7 @@ function failure(faults: readonly Fault[]): string {
   );
   const fix = faults.some(({ reason }) => reason === undefined)
     ? 'Apply them before the application starts: `npx typeorm migration:run -d <your data source file>`.'
-    : 'See that the database can be reached and read.';
+    : 'See that the database can be reached and read; the log tells more.';
   return (
     `The application does not start: its migrations are not up to date.\n  ${lines.join('\n  ')}\n${fix} ` +
     "To start all the same, set the options onUnapplied and onUnreadable to 'warn'."

@@ -7,6 +7,16 @@ import { migrationTimestamp, type OrderedMigrations, orderMigrations } from './s
 /** Migrations looked at before the event loop gets its turn: some milliseconds of work. */
 const CHUNK = 1000;
 
+/** The migrations of a DataSource when they were put in order, and the names that they gave themselves. */
+interface Known {
+  readonly migrations: readonly MigrationInterface[];
+  readonly ownNames: readonly unknown[];
+  readonly ordered: OrderedMigrations;
+}
+
+/** Of all who read a DataSource: to name thousands of classes takes longer than to read the database. */
+const known = new WeakMap<DataSource, Known>();
+
 /**
  * The migrations that a DataSource's code defines, in the order of their timestamps.
  *
@@ -14,10 +24,6 @@ const CHUNK = 1000;
  */
 export class DefinedMigrations {
   private readonly readiness: Readiness;
-  private ordered: OrderedMigrations | undefined;
-  /** Those that are in order, and the names that they gave themselves. */
-  private migrations: readonly MigrationInterface[] = [];
-  private ownNames: readonly unknown[] = [];
 
   /** @param patience - milliseconds that may be waited for `initialize()` */
   constructor(
@@ -34,28 +40,26 @@ export class DefinedMigrations {
    */
   async read(): Promise<OrderedMigrations> {
     await this.readiness.check();
-    if (this.ordered !== undefined && this.areUnchanged()) return this.ordered;
+    const before = known.get(this.dataSource);
+    if (before !== undefined && areUnchanged(before, this.dataSource)) return before.ordered;
     const migrations = [...this.dataSource.migrations];
     const ownNames = migrations.map(ownNameOf);
-    this.ordered = orderMigrations(await validNames(namesOf(migrations, this.dataSource)));
-    this.migrations = migrations;
-    this.ownNames = ownNames;
-    return this.ordered;
-  }
-
-  private areUnchanged(): boolean {
-    const { migrations } = this.dataSource;
-    return (
-      migrations.length === this.migrations.length &&
-      migrations.every(
-        (migration, index) =>
-          migration === this.migrations[index] && ownNameOf(migration) === this.ownNames[index],
-      )
-    );
+    const ordered = orderMigrations(await validNames(namesOf(migrations, this.dataSource)));
+    known.set(this.dataSource, { migrations, ownNames, ordered });
+    return ordered;
   }
 }
 
-/** To look a name up along the prototypes of thousands of classes takes longer than to read the database. */
+function areUnchanged(before: Known, { migrations }: DataSource): boolean {
+  return (
+    migrations.length === before.migrations.length &&
+    migrations.every(
+      (migration, index) =>
+        migration === before.migrations[index] && ownNameOf(migration) === before.ownNames[index],
+    )
+  );
+}
+
 function ownNameOf(migration: MigrationInterface): unknown {
   return Object.hasOwn(migration, 'name') ? migration.name : undefined;
 }

@@ -98,6 +98,11 @@ export class MigrationReader {
     return flight.collection === undefined ? flight : undefined;
   }
 
+  /** Whether a collection is under way, or waits for its place. */
+  get isBusy(): boolean {
+    return this.current !== undefined;
+  }
+
   /** A collection that begins after this call, unless the one under way hangs. */
   async now(): Promise<Collection> {
     const before = this.current;
@@ -265,16 +270,18 @@ export class Flight implements PlaceHolder {
 
   private resolve(result: Result): boolean {
     if (this.collection !== undefined) return false;
-    const startedAt = (this.startedAt ??= clock.now());
-    const took = clock.now() - startedAt;
-    this.collection = {
-      // A busy event loop can let the answer overtake the timer.
-      ...(took > this.options.timeout ? TIMED_OUT : result),
-      sequence: this.sequence,
-      startedAt,
-      at: Date.now(),
-      durationSeconds: took / 1000,
-    };
+    const now = clock.now();
+    const startedAt = (this.startedAt ??= now);
+    // A busy event loop can let the answer overtake the timer.
+    const outcome = now - startedAt > this.options.timeout ? TIMED_OUT : result;
+    const { sequence } = this;
+    const at = Date.now();
+    const durationSeconds = (now - startedAt) / 1000;
+    // Without a spread where it matters: that takes a fifth of a small read.
+    this.collection =
+      outcome.status === 'read'
+        ? { status: 'read', state: outcome.state, sequence, startedAt, at, durationSeconds }
+        : { ...outcome, sequence, startedAt, at, durationSeconds };
     for (const callback of this.waiting) callback();
     this.waiting.clear();
     return true;

@@ -142,11 +142,17 @@ export class Monitor {
   private async collectNow(dataSources: Iterable<DataSource>): Promise<ReadonlyMap<DataSource, Collection>> {
     const collections = new Map<DataSource, Collection>();
     if (this.isStopped) return collections;
+    let isBusy = false;
     const reads = Array.from(dataSources, async (dataSource) => {
-      collections.set(dataSource, await this.readerOf(dataSource).now());
+      const reader = this.readerOf(dataSource);
+      isBusy ||= reader.isBusy;
+      collections.set(dataSource, await reader.now());
     });
-    // One under way is waited for before one of its own: each may take its time-out.
-    await withDeadline(Promise.all(reads), 2 * this.options.timeout);
+    const done = Promise.all(reads);
+    // One under way is waited for before one of its own: each may take its time-out. Those that have
+    // their place time out by themselves.
+    if (isBusy || this.places.hasQueue) await withDeadline(done, 2 * this.options.timeout);
+    else await done;
     this.settle();
     return collections;
   }

@@ -38,6 +38,11 @@ export class BoundedPlaces implements Places {
     }
   }
 
+  /** Whether somebody waits. */
+  get hasQueue(): boolean {
+    return this.queue.size > 0;
+  }
+
   /** Whether nobody who waits gets a place before a statement that is overdue has been answered. */
   get isStuck(): boolean {
     return this.queue.size > 0 && [...this.holders].every(({ isOverdue }) => isOverdue);

@@ -46,18 +46,16 @@ export class Snapshots {
     }
     if ((previous?.collection?.sequence ?? -1) >= collection.sequence) return;
     logCollection(connection, previous?.collection, collection);
-    const entry = previous ?? firstEntry(connection, dataSource);
+    const { database, synchronizes, lastRead, failures } = previous ?? firstEntry(connection, dataSource);
+    const isRead = collection.status === 'read';
     this.entries.set(connection, {
-      ...entry,
+      connection,
+      dataSource,
+      database,
+      synchronizes,
       collection,
-      ...(collection.status === 'read'
-        ? { lastRead: collection }
-        : {
-            failures: {
-              ...entry.failures,
-              [collection.reason]: (entry.failures[collection.reason] ?? 0) + 1,
-            },
-          }),
+      lastRead: isRead ? collection : lastRead,
+      failures: isRead ? failures : countOne(failures, collection.reason),
     });
   }
 
@@ -69,12 +67,16 @@ export class Snapshots {
   }
 }
 
+function countOne(failures: Snapshot['failures'], reason: FailureReason): Snapshot['failures'] {
+  return { ...failures, [reason]: (failures[reason] ?? 0) + 1 };
+}
+
 function firstEntry(connection: string, dataSource: DataSource): Entry {
   return {
     connection,
     dataSource,
     database: databaseOf(dataSource),
-    synchronizes: synchronizes(dataSource),
+    synchronizes: isSynchronized(dataSource),
     collection: undefined,
     lastRead: undefined,
     failures: {},
@@ -90,7 +92,7 @@ function databaseOf(dataSource: DataSource): string {
   }
 }
 
-function synchronizes(dataSource: DataSource): boolean {
+function isSynchronized(dataSource: DataSource): boolean {
   try {
     return dataSource.options.synchronize === true;
   } catch {
