@@ -60,8 +60,6 @@ export interface ReaderOptions {
 const ABANDONED_AFTER_TIMEOUTS = 10;
 /** Collections that may be unanswered at one time: the one that counts, and one that was abandoned. */
 const MAX_OUTSTANDING = 2;
-/** Where no connection is left that could be answered, a fresh one is tried after twice as long each time. */
-const MOST_DOUBLINGS = 4;
 
 type Result = { status: 'read'; state: MigrationState } | ({ status: 'failed' } & Failure);
 
@@ -80,8 +78,6 @@ export class MigrationReader {
   private current: Flight | undefined;
   /** Collections that the database has not answered; one whose connection was destroyed is among them. */
   private readonly outstanding = new Set<Flight>();
-  /** Fresh connections tried since the database answered last, beyond those that may be unanswered. */
-  private triedInVain = 0;
   /** One timer for all collections: to set and clear one for each would cost as much as a small read. */
   private alarm: NodeJS.Timeout | undefined;
 
@@ -127,20 +123,29 @@ export class MigrationReader {
     const { current } = this;
     if (current === undefined) return this.launch();
     const age = current.startedAt === undefined ? 0 : clock.now() - current.startedAt;
-    const patience = ABANDONED_AFTER_TIMEOUTS * this.options.timeout * 2 ** this.triedInVain;
-    if (age < patience || !this.mayTryAnother()) return current;
+    const patience = ABANDONED_AFTER_TIMEOUTS * this.options.timeout;
+    if (age < patience || !this.mayTryAnother(current)) return current;
+    // A statement that its driver does not let go of keeps its place.
     if (current.letGo()) this.options.places.leave(current);
     return this.launch();
   }
 
-  private mayTryAnother(): boolean {
+  /** Whether one more may be unanswered beside the one that counts. */
+  private mayTryAnother(current: Flight): boolean {
     if (this.outstanding.size < MAX_OUTSTANDING) return true;
-    // Connections that were destroyed are never answered: the oldest gives way, or none is read again.
-    const [oldest] = this.outstanding;
     if (![...this.outstanding].every(({ wasLetGo }) => wasLetGo)) return false;
-    this.outstanding.delete(oldest as Flight);
-    this.triedInVain = Math.min(this.triedInVain + 1, MOST_DOUBLINGS);
+    // Connections that were destroyed are never answered: only another try can tell that the database is back.
+    this.giveUp((flight) => flight !== current);
     return true;
+  }
+
+  /** What is lost is neither waited for nor counted any more. */
+  private giveUp(isLost: (flight: Flight) => boolean): void {
+    for (const flight of this.outstanding) {
+      if (!isLost(flight)) continue;
+      this.outstanding.delete(flight);
+      this.options.places.leave(flight);
+    }
   }
 
   private drop(flight: Flight): void {
@@ -187,10 +192,8 @@ export class MigrationReader {
     this.outstanding.delete(flight);
     if (this.current === flight) this.current = undefined;
     if (!isAnswer) return;
-    this.triedInVain = 0;
     // The database answers: what was lost before can be lost again without being held against it.
-    for (const other of this.outstanding)
-      if (other.sequence < flight.sequence) this.outstanding.delete(other);
+    this.giveUp((other) => other !== this.current);
   }
 }
 
