@@ -46,8 +46,8 @@ export class OwnConnection {
     for (;;) {
       while (this.isInTransaction()) await wait(LOOK_EVERY);
       if (this.isGone) throw new MigrationFailure('timeout');
-      const rows = await this.send<Row>(statement);
-      if (rows !== undefined) return rows;
+      const { rows, mayBeUncommitted } = await this.send<Row>(statement);
+      if (!mayBeUncommitted) return rows;
     }
   }
 
@@ -108,13 +108,13 @@ export class OwnConnection {
     throw new MigrationFailure('timeout');
   }
 
-  /** The rows; `undefined` if a transaction began meanwhile, whose own they may be. */
-  private async send<Row>(statement: string): Promise<readonly Row[] | undefined> {
+  /** The rows, and whether a transaction began meanwhile, whose own they may be. */
+  private async send<Row>(statement: string): Promise<{ rows: readonly Row[]; mayBeUncommitted: boolean }> {
     this.isQuerying = true;
     try {
       const rows = (await this.runner.query(statement)) as readonly Row[];
       // Looked at no later than the application, which awaits its own ROLLBACK in the same way.
-      return this.isInTransaction() ? undefined : rows;
+      return { rows, mayBeUncommitted: this.isInTransaction() };
     } finally {
       this.isQuerying = false;
     }

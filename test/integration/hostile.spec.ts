@@ -99,7 +99,6 @@ const PROPERTIES = [
   'migrations',
   'driver',
   'createQueryRunner',
-  'entityMetadatas',
 ] as const;
 
 let rejections: unknown[];
