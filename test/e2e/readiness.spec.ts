@@ -146,7 +146,7 @@ describe.each(['Express', 'Fastify'] as const)('/readyz on %s', (platform) => {
     const { get, logger } = await start({ controllers: [OwnReadiness] });
     expect(JSON.parse(await get('/readyz'))).toEqual({ own: true });
     expect(logger.lines).toContain(
-      'warn GET /readyz is served by OwnReadiness already: it keeps the route. Set the option readiness.path to another path.',
+      'warn GET /readyz is served by OwnReadiness already: it keeps the route. Set the path of the option readiness to another.',
     );
   });
 

@@ -93,13 +93,7 @@ const ANSWERS: readonly Case[] = [
 ];
 
 /** Properties of a DataSource that are read, and that a tenant's proxy may not have. */
-const PROPERTIES = [
-  'options',
-  'isInitialized',
-  'migrations',
-  'driver',
-  'createQueryRunner',
-] as const;
+const PROPERTIES = ['options', 'isInitialized', 'migrations', 'driver', 'createQueryRunner'] as const;
 
 let rejections: unknown[];
 const onRejection = (error: unknown) => void rejections.push(error);
