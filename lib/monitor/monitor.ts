@@ -21,6 +21,9 @@ export interface MonitorOptions extends SelectionOptions {
 /** Milliseconds that collections under way have for their answer when the application shuts down. */
 const SHUTDOWN_GRACE = 200;
 
+/** Milliseconds by which a scrape outlasts the collections that began with it: they are overdue, and shown so. */
+const OVERDUE_FIRST = 20;
+
 /**
  * Knows the newest collection of every exported connection, and reads again what is too old.
  *
@@ -174,7 +177,7 @@ export class Monitor {
       for (const flight of flights) flight.onAnswer(onAnswer);
       // Those that have their place time out by themselves.
       const isQueued = flights.some(({ startedAt }) => startedAt === undefined);
-      const deadline = isQueued ? clock.setTimeout(finish, this.options.timeout) : undefined;
+      const deadline = isQueued ? clock.setTimeout(finish, this.options.timeout + OVERDUE_FIRST) : undefined;
       if (this.places.isStuck) finish();
     });
   }
