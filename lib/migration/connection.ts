@@ -70,11 +70,15 @@ export class OwnConnection {
     const socket = socketOf(this.client);
     if (socket === undefined || this.pool?.close(this.client, this.runner) !== true) return this.release();
     this.isGone = true;
-    await new Promise((resolve) => {
-      const patience = clock.setTimeout(() => socket.destroy(), CLOSE_TIMEOUT).unref();
+    await new Promise<void>((resolve) => {
+      const patience = clock.setTimeout(() => {
+        socket.destroy();
+        resolve();
+      }, CLOSE_TIMEOUT);
+      patience.unref();
       socket.once('close', () => {
         clock.clearTimeout(patience);
-        resolve(undefined);
+        resolve();
       });
     });
   }

@@ -13,6 +13,7 @@ type Known = 'unseen' | 'missing' | 'empty' | 'rows';
 export class RecordedMigrations {
   private known: Known = 'unseen';
   private hasAnswered = false;
+  private made: { readonly of: readonly unknown[]; readonly table: MigrationsTable } | undefined;
   /** Where the table was found, if the DataSource names no schema. */
   private schema: string | undefined;
   /** Not on Redshift, nor for a role from which catalogue functions were revoked. */
@@ -27,7 +28,7 @@ export class RecordedMigrations {
    */
   async read(connection: Connection): Promise<Names> {
     if (this.type === 'mongodb') return this.documents(connection);
-    const table = migrationsTable(this.dataSource);
+    const table = this.currentTable();
     const { known } = this;
     this.known = 'unseen';
     const names =
@@ -37,6 +38,16 @@ export class RecordedMigrations {
     this.hasAnswered = true;
     this.known = names === undefined ? 'missing' : names.length === 0 ? 'empty' : 'rows';
     return names ?? [];
+  }
+
+  /** The statements; made anew where what they are made of has changed. */
+  private currentTable(): MigrationsTable {
+    const { driver, options } = this.dataSource;
+    const { schema } = driver.options as { schema?: string };
+    const madeOf = [driver, options.type, options.migrationsTableName, schema, driver.database];
+    if (this.made === undefined || madeOf.some((part, index) => part !== this.made?.of[index]))
+      this.made = { of: madeOf, table: migrationsTable(this.dataSource) };
+    return this.made.table;
   }
 
   private get type(): string {

@@ -146,11 +146,12 @@ export class Monitor {
     const collections = new Map<DataSource, Collection>();
     if (this.isStopped) return collections;
     let isBusy = false;
-    const reads = Array.from(dataSources, async (dataSource) => {
+    const reads: Promise<unknown>[] = [];
+    for (const dataSource of dataSources) {
       const reader = this.readerOf(dataSource);
       isBusy ||= reader.isBusy;
-      collections.set(dataSource, await reader.now());
-    });
+      reads.push(reader.now().then((collection) => collections.set(dataSource, collection)));
+    }
     const done = Promise.all(reads);
     // One under way is waited for before one of its own: each may take its time-out. Those that have
     // their place time out by themselves.

@@ -1,10 +1,14 @@
 import { Injectable, Module, type ModuleMetadata, type Type } from '@nestjs/common';
 import { DiscoveryService, LazyModuleLoader } from '@nestjs/core';
-import { TypeOrmModule } from '@nestjs/typeorm';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type PrometheusMigrationsModuleOptions, PrometheusMigrationsModule } from '../../lib';
+import {
+  MigrationsExporter,
+  type PrometheusMigrationsModuleOptions,
+  PrometheusMigrationsModule,
+} from '../../lib';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { closeDataSources, openDataSource } from '../support/data-sources';
 import { samples } from '../support/exposition';
@@ -124,6 +128,41 @@ describe('discovery', () => {
     ]);
     expect(await connections()).toEqual({ default: 1, legacy: 2 });
     await dataSource.destroy();
+  });
+
+  it.each(['DataSource2', 'uL'])(
+    'calls the default one so in a bundle that calls its class %s',
+    async (name) => {
+      // A copy of its own: the class stays renamed.
+      const { DataSource: Bundled } = loadSecondTypeorm();
+      Object.defineProperty(Bundled, 'name', { value: name });
+      const dataSource = new Bundled({ ...SQLITE, ...migrations(2) });
+      const { connections } = await start([], {}, [
+        { provide: Bundled, useFactory: () => dataSource.initialize() },
+        { provide: 'DB', inject: [Bundled], useFactory: (same: unknown) => same },
+      ]);
+      expect(await connections()).toEqual({ default: 2 });
+      await dataSource.destroy();
+    },
+  );
+
+  it('shows one that was found and is exported by hand once, by the name that it was given', async () => {
+    const { app, connections, logger } = await start([
+      TypeOrmModule.forRoot({ ...SQLITE, ...migrations(1) }),
+      TypeOrmModule.forRoot({ ...SQLITE, ...migrations(2), name: 'reporting' }),
+      TypeOrmModule.forRoot({ ...SQLITE, ...migrations(3), name: 'audit' }),
+    ]);
+    const exporter = app.get(MigrationsExporter);
+    const reporting = app.get<DataSource>(getDataSourceToken('reporting'));
+    await exporter.exportMigrationsForDatabase('reporting', reporting);
+    expect(await connections()).toEqual({ default: 1, reporting: 2, audit: 3 });
+    await exporter.exportMigrationsForDatabase('reports', app.get<DataSource>(getDataSourceToken('audit')));
+    await exporter.exportMigrations();
+    expect(await connections()).toEqual({ default: 1, reporting: 2, reports: 3 });
+    // Forgotten, it is not found again either under the name that it was given.
+    exporter.forgetDatabase('reporting');
+    expect(await connections()).toEqual({ default: 1, reports: 3 });
+    expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
   });
 
   it('takes those of the option dataSources first, and leaves out those of exclude', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
@@ -213,6 +214,38 @@ describe('MigrationsExporter without Nest', () => {
     const theirs = new Gauge({ name: METRIC_NAMES.applied, help: 'somebody else', registers: [registry] });
     exporter.close();
     expect(registry.getMetricsAsArray()).toEqual([theirs]);
+  });
+});
+
+describe('a scrape beside a slow neighbour', () => {
+  it.each([
+    ['while one that began before waits for it', 0],
+    ['within maxAge of the last', 30],
+  ])('shows a healthy connection as it is then: %s', async (_when, maxAge) => {
+    const slow = await open(1);
+    create({ dataSources: { default: dataSource, slow: slow.dataSource }, maxAge });
+    await exporter.exportMigrations();
+    const answer = holdStatements(slow.dataSource);
+    const scrapes: Promise<number | undefined>[] = [];
+    for (const count of [1, 2, 3]) {
+      await record(dataSource, count);
+      // As old as a collection may be that is shown.
+      await wait(maxAge + 10);
+      scrapes.push(applied());
+    }
+    const earlier = applied();
+    await dataSource.query('DELETE FROM migrations');
+    await wait(maxAge + 10);
+    const last = applied();
+    await wait(100);
+    answer();
+    // Each shows what was there when it began, or what was read since.
+    for (const [index, scrape] of scrapes.entries()) {
+      const shown = await scrape;
+      expect(shown === 0 || (shown ?? 0) > index).toBe(true);
+    }
+    await earlier;
+    expect(await last).toBe(0);
   });
 });
 

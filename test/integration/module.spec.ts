@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Gauge, register, Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
+  InvalidOptionError,
   METRIC_NAMES,
   MigrationsExporter,
   type PrometheusMigrationsModuleOptions,
@@ -211,6 +212,29 @@ describe('forRootAsync', () => {
     expect((await fetch('/')).status).toBe(404);
   });
 
+  it.each([
+    ['null', () => null],
+    ['a promise of null', async () => null],
+    ['a string', () => 'metrics'],
+    ['a list', () => []],
+  ])('fails at start-up where the factory returns %s', async (_what, useFactory) => {
+    const starting = startApplication({
+      imports: [typeorm(), PrometheusMigrationsModule.forRootAsync({ useFactory: useFactory as never })],
+    });
+    await expect(starting).rejects.toThrow(InvalidOptionError);
+    await expect(starting).rejects.toThrow(/: the options is .*a factory has to return one/);
+  });
+
+  it.each([
+    ['undefined', () => undefined],
+    ['a promise of undefined', async () => undefined],
+  ])('takes the defaults where the factory returns %s', async (_what, useFactory) => {
+    const { get } = await startApplication({
+      imports: [typeorm(), PrometheusMigrationsModule.forRootAsync({ useFactory: useFactory as never })],
+    });
+    expect(readingsOf(await get(), 'default')).toMatchObject({ applied_total: 42 });
+  });
+
   it('fails at start-up for a bad value', async () => {
     await expect(
       startApplication({
@@ -249,6 +273,22 @@ describe('exportMigrations', () => {
     expect(await get()).not.toContain('migrations');
     expect(logger.lines).toEqual([expect.stringMatching(/^warn .*function failed \(TimeoutError\)/)]);
   });
+
+  it.each([['true'], ['false'], [0], [1], [undefined], [null], [{}], [[true]], [new Boolean(true)]])(
+    'a function that answers %j, which is no boolean, is a warning, and counts as false',
+    async (answer) => {
+      for (const predicate of [() => answer, async () => answer]) {
+        const { app, get, logger } = await start(predicate as never);
+        expect(await get()).not.toContain('migrations');
+        expect(logger.lines).toEqual([
+          expect.stringMatching(
+            /^warn The exportMigrations function answered .*Let it return true or false\.$/,
+          ),
+        ]);
+        await app.close();
+      }
+    },
+  );
 
   it('a function that fails is a warning, and counts as false', async () => {
     const { get, logger } = await start(() => Promise.reject(new TypeError('postgres://user:secret@host')));

@@ -164,6 +164,54 @@ describe('PostgreSQL', () => {
       expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
     });
 
+    it.each([
+      ['the role', (path: string) => `ALTER ROLE ${role} SET search_path = ${path}`],
+      [
+        'the role in this database',
+        (path: string) => `ALTER ROLE ${role} IN DATABASE ${database.name} SET search_path = ${path}`,
+      ],
+      ['the database', (path: string) => `ALTER DATABASE ${database.name} SET search_path = ${path}`],
+    ])('looks in the current schema where the search_path is set for %s', async (_whom, statement) => {
+      await migrate(3, { schema: second });
+      await database.run(
+        `GRANT USAGE, CREATE ON SCHEMA ${first}, ${second} TO ${role}`,
+        `GRANT SELECT ON ${second}.migrations TO ${role}`,
+        statement(`${first}, ${second}`),
+      );
+      const { dataSource } = await asReader();
+      const counts = countsOf(dataSource);
+      expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+      expect(await dataSource.runMigrations()).toHaveLength(3);
+      expect(await counts()).toEqual({ applied: 3, unapplied: 0 });
+      await database.run(
+        `ALTER ROLE ${role} RESET search_path`,
+        `ALTER ROLE ${role} IN DATABASE ${database.name} RESET search_path`,
+        `ALTER DATABASE ${database.name} RESET search_path`,
+      );
+    });
+
+    it('looks in the schema that is set, wherever the search_path leads', async () => {
+      await migrate(3, { schema: second });
+      await migrate(1, { schema: first });
+      const { dataSource } = await open({ ...along(first), schema: second });
+      expect(await countsOf(dataSource)()).toEqual({ applied: 3, unapplied: 0 });
+      expect(await dataSource.runMigrations()).toHaveLength(0);
+    });
+
+    it('takes the first schema of the path that exists for the current one', async () => {
+      await migrate(2, { schema: second });
+      const { dataSource } = await open(along('nowhere', second, first));
+      expect(await countsOf(dataSource)()).toEqual({ applied: 2, unapplied: 1 });
+      expect(await dataSource.runMigrations()).toHaveLength(1);
+    });
+
+    it('is not misled by a temporary table of that name', async () => {
+      await migrate(2, { schema: first });
+      const { dataSource } = await open({ extra: { ...along(first).extra, max: 1 } });
+      await dataSource.query('CREATE TEMP TABLE migrations (id int, timestamp bigint, name varchar)');
+      expect(await countsOf(dataSource)()).toEqual({ applied: 2, unapplied: 1 });
+    });
+
     it('takes a table further down the path that the role may not use for none of its own', async () => {
       await migrate(2, { schema: second });
       await database.run(`GRANT USAGE ON SCHEMA ${first} TO ${role}`);
