@@ -42,7 +42,7 @@ export class OwnConnection {
 
   /** Sends one statement; throws what the driver throws. */
   async query<Row>(statement: string): Promise<readonly Row[]> {
-    await (this.connecting ??= this.connect());
+    if (this.pool !== undefined) await (this.connecting ??= this.connect(this.pool));
     for (;;) {
       while (this.isInTransaction()) await wait(LOOK_EVERY);
       if (this.isGone) throw new MigrationFailure('timeout');
@@ -99,13 +99,12 @@ export class OwnConnection {
     return true;
   }
 
-  private async connect(): Promise<void> {
-    if (this.pool === undefined) return;
-    const before = this.pool.size;
-    const connecting = this.pool.checkOut(this.runner);
+  private async connect(pool: ConnectionPool): Promise<void> {
+    const before = pool.size;
+    const connecting = pool.checkOut(this.runner);
     // A pool that has to open a connection does so at once: it can be destroyed before it is ready.
-    this.wasOpened = this.pool.size > before;
-    if (this.wasOpened) this.client = this.pool.newest;
+    this.wasOpened = pool.size > before;
+    if (this.wasOpened) this.client = pool.newest;
     this.client = await connecting;
     if (!this.isGone) return;
     await this.runner.release();
