@@ -96,13 +96,6 @@ function winner(
   return { from: row.variable, given: text, value, fix: row.fixVariable ?? row.fix };
 }
 
-/** The part of the module's options that is the exporter's. */
-export function exporterOptions(options: ResolvedModuleOptions): ResolvedExporterOptions {
-  return Object.fromEntries(
-    Object.keys(EXPORTER_OPTIONS).map((option) => [option, options[option as keyof ResolvedModuleOptions]]),
-  ) as unknown as ResolvedExporterOptions;
-}
-
 /**
  * Checks an alias and the DataSource that is to be exported under it.
  *
