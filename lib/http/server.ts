@@ -100,7 +100,7 @@ export class PageServer {
     await this.closed;
   }
 
-  /** Who refuses a new client instead lets a hundred silent ones keep the scraper out. */
+  /** Refusing the new client instead would let a hundred silent ones keep the scraper out. */
   private makeRoom(): void {
     const sockets = [...this.unanswered.keys()];
     const victim = sockets.find((socket) => this.unanswered.get(socket)?.size === 0) ?? sockets[0];

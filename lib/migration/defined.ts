@@ -14,7 +14,7 @@ interface Known {
   readonly ordered: OrderedMigrations;
 }
 
-/** Of all who read a DataSource: to name thousands of classes takes longer than to read the database. */
+/** Shared by all readers of a DataSource: naming thousands of classes takes longer than reading the database. */
 const known = new WeakMap<DataSource, Known>();
 
 /**

@@ -114,8 +114,10 @@ export class MigrationReader {
   abandon(): void {
     this.latest = undefined;
     for (const flight of this.outstanding) {
-      // Where the driver does not let go of it, the statement is under way still, and keeps its place.
-      if (flight.abandon()) this.drop(flight);
+      // If the driver cannot let go of it, its statement is still under way and keeps its place.
+      if (!flight.abandon()) continue;
+      if (this.current === flight) this.current = undefined;
+      this.drop(flight);
     }
   }
 
@@ -125,7 +127,7 @@ export class MigrationReader {
     const age = current.startedAt === undefined ? 0 : clock.now() - current.startedAt;
     const patience = ABANDONED_AFTER_TIMEOUTS * this.options.timeout;
     if (age < patience || !this.mayTryAnother(current)) return current;
-    // A statement that its driver does not let go of keeps its place.
+    // If the driver cannot let go of the statement, it keeps its place.
     if (current.letGo()) this.options.places.leave(current);
     return this.launch();
   }
@@ -139,18 +141,14 @@ export class MigrationReader {
     return true;
   }
 
-  /** What is lost is neither waited for nor counted any more. */
+  /** Drops the collections that no answer is expected of any more. */
   private giveUp(isLost: (flight: Flight) => boolean): void {
-    for (const flight of this.outstanding) {
-      if (!isLost(flight)) continue;
-      this.outstanding.delete(flight);
-      this.options.places.leave(flight);
-    }
+    for (const flight of this.outstanding) if (isLost(flight)) this.drop(flight);
   }
 
+  /** Stops counting a collection as unanswered, and frees its place. */
   private drop(flight: Flight): void {
     this.outstanding.delete(flight);
-    if (this.current === flight) this.current = undefined;
     this.options.places.leave(flight);
   }
 

@@ -32,7 +32,7 @@ const NAME_RULE = 'Prometheus wants letters, digits, underscores and colons, and
 const isName = (value: unknown) => typeof value === 'string' && NAMESPACE.test(value);
 
 /** Timers hold no more milliseconds; a longer one would fire at once. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 const REGISTRY_METHODS = [
   'metrics',
@@ -194,7 +194,7 @@ export const MODULE_OPTIONS: Rows<PrometheusMigrationsModuleOptions> = {
 };
 
 /** The policy options of `readiness`, and of the health indicator. */
-export const POLICY: Readonly<Record<keyof Policy, (value: unknown) => boolean>> = {
+const POLICY: Readonly<Record<keyof Policy, (value: unknown) => boolean>> = {
   allowUnapplied: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   allowUnknown: isBoolean,
   allowOutOfOrder: isBoolean,
@@ -210,7 +210,7 @@ function isReadiness(value: unknown): boolean {
 }
 
 /** Whether a value has options of a policy, and none but these. */
-export function isPolicy(value: Readonly<Record<string, unknown>>): boolean {
+function isPolicy(value: Readonly<Record<string, unknown>>): boolean {
   return Object.entries(value).every(
     ([option, given]) =>
       Object.hasOwn(POLICY, option) && (given === undefined || POLICY[option as keyof Policy](given)),

@@ -79,7 +79,7 @@ export function restore(registry: MetricsRegistry): void {
   }
 }
 
-/** Whose metrics belong into the registry; not one that shuts down. */
+/** The newest set that is not shutting down: its metrics belong in the registry. */
 function newestOf({ sets }: Owners): MetricSet | undefined {
   return sets.findLast(({ isClosing }) => !isClosing);
 }
