@@ -16,6 +16,8 @@ export interface MonitorOptions extends SelectionOptions {
   /** Milliseconds. */
   readonly timeout: number;
   readonly concurrency: number;
+  /** Why a DataSource is not connected, if whoever connects it knows. */
+  readonly connectionError?: (dataSource: DataSource) => unknown;
 }
 
 /** Milliseconds that collections under way have for their answer when the application shuts down. */
@@ -211,11 +213,14 @@ export class Monitor {
   }
 
   private createReader(dataSource: DataSource): MigrationReader {
-    const collector = new Collector(dataSource, this.options.timeout, (socket) =>
-      this.places.mayStayOpen(socket),
-    );
+    const { timeout, connectionError } = this.options;
+    const collector = new Collector(dataSource, {
+      timeout,
+      mayStayOpen: (socket) => this.places.mayStayOpen(socket),
+      connectionError: () => connectionError?.(dataSource),
+    });
     return new MigrationReader({
-      timeout: this.options.timeout,
+      timeout,
       places: this.places,
       begin: () => collector.begin(),
       explain: (error) => collector.explain(error),
