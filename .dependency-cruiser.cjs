@@ -1,5 +1,5 @@
 /**
- * The directions of imports in lib/: data-source, migration → monitor → verdict → the rooms of those who
+ * The directions of imports in lib/: data-source, migration → monitor, runs → verdict → the rooms of those who
  * ask (prometheus, health, gate, status), none of which imports another → http. options beside them,
  * module and index on top.
  */
@@ -49,7 +49,7 @@ module.exports = {
     {
       name: 'the-evaluator-knows-no-prometheus',
       severity: 'error',
-      from: { path: '^lib/(data-source|migration|monitor|verdict|health|gate|status)/' },
+      from: { path: '^lib/(data-source|migration|monitor|runs|verdict|health|gate|status)/' },
       to: { path: 'node_modules/prom-client/' },
     },
     room('data-source'),
@@ -57,7 +57,8 @@ module.exports = {
     room('monitor', 'data-source', 'migration'),
     room('verdict', 'migration', 'monitor'),
     room('options', 'data-source', 'verdict'),
-    room('prometheus', 'migration', 'monitor', 'options'),
+    room('runs', 'migration'),
+    room('prometheus', 'data-source', 'migration', 'monitor', 'options', 'runs'),
     room('health', 'migration', 'monitor', 'verdict'),
     room('gate', 'monitor', 'options', 'verdict'),
     room('status', 'monitor', 'verdict'),
