@@ -7,6 +7,7 @@ export type { MigrationState } from './migration/state';
 export type { MigrationReading } from './monitor/snapshots';
 export type {
   GateAction,
+  InstrumentMigrationsOptions,
   MetricsRegistry,
   MigrationsExporterOptions,
   PrometheusMigrationsModuleOptions,
@@ -15,6 +16,7 @@ export type {
   WaitOptions,
 } from './options/option.types';
 export { MigrationsExporter } from './prometheus/exporter';
+export { instrumentMigrations } from './prometheus/instrument';
 export { METRIC_NAMES, type MetricKey, type MetricNaming, metricNames } from './prometheus/names';
 export {
   InvalidMigrationsError,

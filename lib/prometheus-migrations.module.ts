@@ -122,7 +122,11 @@ export class PrometheusMigrationsModule
     await this.port.open(Boolean(this.host.httpAdapter));
     const exports = await asksToExport(this.options);
     if (exports) this.export();
-    if (exports || this.gate.isSet) await this.gate.pass(await this.monitor.bootstrap());
+    if (!exports && !this.gate.isSet) return;
+    const snapshots = await this.monitor.bootstrap();
+    // With the runs of the DataSources that were found just now.
+    if (exports) this.metrics.publish();
+    await this.gate.pass(snapshots);
   }
 
   private export(): void {

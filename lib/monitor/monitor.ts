@@ -54,6 +54,12 @@ export class Monitor {
     this.selection.includeAll();
   }
 
+  /** The connections that are exported, by alias, as far as they are known by now. */
+  get exported(): ReadonlyMap<string, DataSource> {
+    const aliases = this.selection.aliases('exported');
+    return new Map(aliases.map((alias) => [alias, this.selection.known.get(alias) as DataSource]));
+  }
+
   /** What a scrape shows: the connections that are exported, read again as `refresh` says. */
   refresh(): Promise<readonly Snapshot[]> {
     const { refresh, maxAge } = this.options;
@@ -82,9 +88,7 @@ export class Monitor {
   /** Reads every exported connection now, whatever `maxAge`, and tells what each came to. */
   async readExported(): Promise<readonly MigrationReading[]> {
     this.reselect(() => this.selection.update('exported'));
-    const asked = this.selection
-      .aliases('exported')
-      .map((alias) => [alias, this.selection.known.get(alias) as DataSource] as const);
+    const asked = [...this.exported];
     const collections = await this.collectNow(this.selection.dataSources('exported'));
     return asked
       .filter(([alias, dataSource]) => this.selection.known.get(alias) === dataSource)

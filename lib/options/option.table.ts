@@ -3,6 +3,7 @@ import { isDataSource } from '../data-source/brand';
 import type { Policy } from '../verdict/verdict';
 import { NotADataSourceError } from '../prometheus-migrations.errors';
 import type {
+  InstrumentMigrationsOptions,
   MetricsRegistry,
   MigrationsExporterOptions,
   PrometheusMigrationsModuleOptions,
@@ -105,6 +106,20 @@ export const EXPORTER_OPTIONS: Rows<MigrationsExporterOptions> = {
     default: [],
     valid: isListOfStrings,
     fix: "Pass an array of aliases, as in ['default'].",
+  },
+};
+
+const { namespace, prefix, registry } = EXPORTER_OPTIONS;
+
+/** The options of `instrumentMigrations`. */
+export const RUN_OPTIONS: Rows<InstrumentMigrationsOptions> = {
+  namespace,
+  prefix,
+  registry,
+  connection: {
+    default: 'default',
+    valid: (value) => typeof value === 'string' && value !== '',
+    fix: "Set it to a name that is not empty, as 'default'.",
   },
 };
 

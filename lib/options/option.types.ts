@@ -69,6 +69,18 @@ export interface MigrationsExporterOptions {
   exclude?: readonly string[] | undefined;
 }
 
+/** Options of {@link instrumentMigrations}. What is left out, the module that exports the DataSource decides. */
+export interface InstrumentMigrationsOptions extends Pick<
+  MigrationsExporterOptions,
+  'namespace' | 'prefix' | 'registry'
+> {
+  /**
+   * The label `connection` of the metrics.
+   * @defaultValue the alias under which the DataSource is exported, else `'default'`
+   */
+  connection?: string | undefined;
+}
+
 /** Options of {@link PrometheusMigrationsModule}. An explicit one wins over its environment variable. */
 export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOptions {
   /**
@@ -175,3 +187,5 @@ export type ResolvedModuleOptions = Resolved<
   PrometheusMigrationsModuleOptions,
   'namespace' | 'port' | 'portRange' | 'waitFor' | 'readiness' | 'statusPath'
 >;
+/** Options of instrumentation with the environment and the defaults filled in. */
+export type ResolvedRunOptions = Resolved<InstrumentMigrationsOptions, 'namespace'>;

@@ -56,7 +56,10 @@ export class MigrationsExporter {
   async exportMigrations(): Promise<readonly MigrationReading[]> {
     this.metrics.publish();
     this.monitor.includeAll();
-    return this.monitor.readExported();
+    const readings = await this.monitor.readExported();
+    // With the runs of the DataSources that were found just now.
+    this.metrics.publish();
+    return readings;
   }
 
   /**
@@ -70,7 +73,10 @@ export class MigrationsExporter {
   async exportMigrationsForDatabase(alias: string, dataSource: DataSource): Promise<MigrationReading> {
     checkDataSource(alias, dataSource);
     this.metrics.publish();
-    return this.monitor.readOne(alias, dataSource);
+    const reading = await this.monitor.readOne(alias, dataSource);
+    // With its runs.
+    this.metrics.publish();
+    return reading;
   }
 
   /**

@@ -6,6 +6,7 @@ import type { MetricsRegistry } from '../options/option.types';
 import { COLLECTION_ERRORS_HELP, MIGRATION_GAUGES } from './gauges';
 import { type MetricNaming, metricNames } from './names';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
+import { RunExport } from './run-export';
 
 /** The metrics of one monitor, in a registry from when something is exported until they are withdrawn. */
 export class MigrationMetrics implements MetricSet {
@@ -14,6 +15,7 @@ export class MigrationMetrics implements MetricSet {
   isClosing = false;
   private isWithdrawn = false;
   private made: readonly RegisteredMetric[] | undefined;
+  private readonly runs: RunExport;
   /** What all metrics show that are collected in one turn of the event loop: those of one scrape. */
   private scrape: Promise<readonly Snapshot[]> | undefined;
 
@@ -24,6 +26,7 @@ export class MigrationMetrics implements MetricSet {
   ) {
     this.key = metricNames(naming).applied;
     this.description = `"${this.key.replace(/_applied_total$/, '_*')}"`;
+    this.runs = new RunExport(registry, naming, monitor);
   }
 
   /**
@@ -32,13 +35,16 @@ export class MigrationMetrics implements MetricSet {
    * @throws {@link RegistryInUseError} if the registry holds one of the names already
    */
   publish(): void {
-    if (!this.isWithdrawn && !this.isClosing) claim(this);
+    if (this.isWithdrawn || this.isClosing) return;
+    claim(this);
+    this.runs.publish();
   }
 
   /** Takes them out for good. */
   withdraw(): void {
     this.isWithdrawn = true;
     release(this);
+    this.runs.withdraw();
   }
 
   /**
@@ -96,6 +102,8 @@ export class MigrationMetrics implements MetricSet {
   private refresh(): Promise<readonly Snapshot[]> {
     if (this.scrape === undefined) {
       this.scrape = this.monitor.refresh();
+      // Lazily loaded modules bring DataSources. From the next scrape on their runs are shown as well.
+      if (!this.isWithdrawn && !this.isClosing) this.runs.update();
       // Not a timer: one that a test fakes would hold this scrape's figures for ever.
       void Promise.resolve().then(() => (this.scrape = undefined));
     }

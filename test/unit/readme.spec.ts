@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { register } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { METRIC_NAMES } from '../../lib/prometheus/names';
+import { RUN_METRICS } from '../../lib/prometheus/run-metrics';
 import { MIGRATION_GAUGES } from '../../lib/prometheus/gauges';
 import { snapshotOf } from '../support/snapshots';
 import { resolveModuleOptions } from '../../lib/options/resolve';
@@ -28,6 +29,7 @@ describe('README', () => {
     expect(documented).toEqual([
       ...MIGRATION_GAUGES.map(({ key }) => [METRIC_NAMES[key], 'gauge']),
       [METRIC_NAMES.collectionErrors, 'counter'],
+      ...Object.values(RUN_METRICS).map(({ key, type }) => [METRIC_NAMES[key], type]),
     ]);
   });
 
