@@ -6,6 +6,7 @@ export type { FailureReason } from './migration/failure';
 export type { MigrationState } from './migration/state';
 export type { MigrationReading } from './monitor/snapshots';
 export type {
+  DefaultMetricsOptions,
   GateAction,
   MetricsRegistry,
   MigrationsExporterOptions,
@@ -20,6 +21,7 @@ export {
   InvalidMigrationsError,
   InvalidOptionError,
   MigrationsGateError,
+  MissingClientError,
   NotADataSourceError,
   PortInUseError,
   PrometheusMigrationsError,
