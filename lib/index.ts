@@ -6,6 +6,7 @@ export type { FailureReason } from './migration/failure';
 export type { MigrationState } from './migration/state';
 export type { MigrationReading } from './monitor/snapshots';
 export type {
+  DefaultMetricsOptions,
   GateAction,
   InstrumentMigrationsOptions,
   MetricsRegistry,
@@ -22,6 +23,7 @@ export {
   InvalidMigrationsError,
   InvalidOptionError,
   MigrationsGateError,
+  MissingClientError,
   NotADataSourceError,
   PortInUseError,
   PrometheusMigrationsError,

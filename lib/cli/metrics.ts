@@ -1,6 +1,6 @@
-import { Registry } from 'prom-client';
 import { Monitor } from '../monitor/monitor';
 import { resolveExporterOptions } from '../options/resolve';
+import { newRegistry } from '../prometheus/client';
 import { MigrationMetrics } from '../prometheus/metrics';
 import { Connections } from './connections';
 import { EXIT } from './exit';
@@ -17,7 +17,7 @@ export async function metrics(invocation: Invocation, output: Output): Promise<n
   const options = resolveExporterOptions(
     {
       dataSources: Object.fromEntries(sources),
-      registry: new Registry(),
+      registry: newRegistry(),
       timeout,
       // Collecting the metrics shows what was read, and does not read again.
       refresh: 'bootstrap',

@@ -1,8 +1,8 @@
-import { Counter, Gauge } from 'prom-client';
 import { FAILURE_REASONS } from '../migration/failure';
 import type { Monitor } from '../monitor/monitor';
 import type { Snapshot } from '../monitor/snapshots';
 import type { MetricsRegistry } from '../options/option.types';
+import { clientOf } from './client';
 import { COLLECTION_ERRORS_HELP, MIGRATION_GAUGES } from './gauges';
 import { type MetricNaming, metricNames } from './names';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
@@ -58,8 +58,9 @@ export class MigrationMetrics implements MetricSet {
   private gauges(): RegisteredMetric[] {
     const names = metricNames(this.naming);
     const refresh = () => this.refresh();
+    const { Gauge } = clientOf(this.registry);
     return MIGRATION_GAUGES.map(({ key, help, aggregator, labelNames = [], labels, value }) => {
-      const gauge: Gauge & { readonly name?: string } = new Gauge({
+      const gauge = new Gauge({
         name: names[key],
         help,
         aggregator,
@@ -82,7 +83,8 @@ export class MigrationMetrics implements MetricSet {
   /** Counted by the monitor, so that neither `resetMetrics()` nor another owner can lose a failure. */
   private collectionErrors(): RegisteredMetric {
     const refresh = () => this.refresh();
-    const counter: Counter & { readonly name?: string } = new Counter({
+    const { Counter } = clientOf(this.registry);
+    const counter = new Counter({
       name: metricNames(this.naming).collectionErrors,
       help: COLLECTION_ERRORS_HELP,
       labelNames: ['connection', 'reason'],

@@ -1,6 +1,6 @@
-import { Gauge, Histogram } from 'prom-client';
 import type { MetricsRegistry } from '../options/option.types';
 import { RUN_OUTCOMES, type RunHistory } from '../runs/history';
+import { type Aggregator, clientOf } from './client';
 import { type MetricKey, type MetricNaming, metricNames } from './names';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
 
@@ -8,8 +8,7 @@ interface RunMetricRow {
   readonly key: MetricKey;
   readonly type: 'histogram' | 'gauge';
   readonly help: string;
-  /** How prom-client's `AggregatorRegistry` makes one value of those of several workers. */
-  readonly aggregator: 'sum' | 'max';
+  readonly aggregator: Aggregator;
 }
 
 /** The metrics of the runs that `instrumentMigrations` records. */
@@ -95,7 +94,8 @@ export class RunMetrics implements MetricSet {
 
   private duration(): RegisteredMetric {
     const runs = () => this.runs();
-    const histogram: Histogram & { readonly name?: string } = new Histogram({
+    const { Histogram } = clientOf(this.registry);
+    const histogram = new Histogram({
       ...this.configuration('duration'),
       labelNames: ['connection', 'outcome'],
       buckets: BUCKETS,
@@ -116,7 +116,8 @@ export class RunMetrics implements MetricSet {
 
   private inProgress(): RegisteredMetric {
     const runs = () => this.runs();
-    const gauge: Gauge & { readonly name?: string } = new Gauge({
+    const { Gauge } = clientOf(this.registry);
+    const gauge = new Gauge({
       ...this.configuration('inProgress'),
       labelNames: ['connection'],
       collect() {
@@ -129,7 +130,8 @@ export class RunMetrics implements MetricSet {
 
   private last(): RegisteredMetric {
     const runs = () => this.runs();
-    const gauge: Gauge & { readonly name?: string } = new Gauge({
+    const { Gauge } = clientOf(this.registry);
+    const gauge = new Gauge({
       ...this.configuration('last'),
       labelNames: ['connection', 'outcome'],
       collect() {
@@ -145,7 +147,7 @@ export class RunMetrics implements MetricSet {
 
   private configuration(row: keyof typeof RUN_METRICS) {
     const { key, help, aggregator } = RUN_METRICS[row];
-    return { name: this.names[key], help, aggregator, registers: [] };
+    return { name: this.names[key], help, aggregator, registers: [] as [] };
   }
 
   /** Each DataSource once, whoever shows it. */
