@@ -82,7 +82,7 @@ export class MigrationsExporter {
 
   /**
    * Stops exporting a connection: its series disappear, and stay away until
-   * {@link exportMigrationsForDatabase} is called for that alias.
+   * {@link MigrationsExporter.exportMigrationsForDatabase} is called for that alias.
    */
   forgetDatabase(alias: string): void {
     this.monitor.forget(alias);

@@ -105,7 +105,7 @@ describe('the documentation', () => {
   );
 
   it('lists every alert with the time it takes and its severity', () => {
-    const rows = read('README.md')
+    const rows = read('docs/alerts.md')
       .split('<!-- alerts -->')[1]!
       .trim()
       .split('\n\n')[0]!

@@ -43,9 +43,9 @@ function row(entry: Entry): string[] {
   ];
 }
 
-/** The cells of README's table behind the marker, row by row. */
+/** The cells of the table of CONTRIBUTING.md behind the marker, row by row. */
 function documented(): string[][] {
-  const lines = (read('README.md').split('<!-- versions -->')[1] ?? '').trim().split('\n');
+  const lines = (read('CONTRIBUTING.md').split('<!-- versions -->')[1] ?? '').trim().split('\n');
   const end = lines.findIndex((line) => !line.startsWith('|'));
   const [heading, , ...rows] = lines.slice(0, end === -1 ? undefined : end).map((line) =>
     line
@@ -57,7 +57,7 @@ function documented(): string[][] {
 }
 
 describe('the matrix of versions', () => {
-  it('is the table of README', () => {
+  it('is the table of CONTRIBUTING.md', () => {
     expect(documented()).toEqual([HEADING, ...matrix.map(row)]);
   });
 
