@@ -1,25 +1,14 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { register } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { METRIC_NAMES } from '../../lib/prometheus/names';
 import { MIGRATION_GAUGES } from '../../lib/prometheus/gauges';
+import { readProjectFile, tableAfter } from '../support/documentation';
 import { snapshotOf } from '../support/snapshots';
 import { resolveModuleOptions } from '../../lib/options/resolve';
 
-const readme = readFileSync(join(__dirname, '../../README.md'), 'utf8');
+const readme = readProjectFile('README.md');
 
-/** The cells of the table behind a marker, row by row, without the heading. */
-function table(marker: string): string[][] {
-  const lines = (readme.split(`<!-- ${marker} -->`)[1] ?? '').trim().split('\n');
-  const end = lines.findIndex((line) => !line.startsWith('|'));
-  return lines.slice(2, end).map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-}
+const table = (marker: string) => tableAfter(marker, readme);
 const code = (cell = '') => /^`(.*)`$/.exec(cell)?.[1] ?? cell;
 
 describe('README', () => {
