@@ -5,7 +5,7 @@ export class CommandError extends PrometheusMigrationsError {}
 
 /**
  * What may be shown of an error that a user's file has thrown: its name and the first line of its
- * message, without passwords. Of an error with a driver's or the system's code, only that.
+ * message as a sentence, without passwords. Of an error with a driver's or the system's code, only that.
  */
 export function shortMessage(error: unknown): string {
   try {
@@ -15,7 +15,8 @@ export function shortMessage(error: unknown): string {
     if (isDrivers || 'driverError' in error) return `${error.name} (${String(code).slice(0, 40)}).`;
     const line = String(error.message).split('\n', 1)[0] ?? '';
     const message = `${error.name}: ${withoutSecrets(line)}`;
-    return message.length > LONGEST ? `${message.slice(0, LONGEST)}…` : message;
+    if (message.length > LONGEST) return `${message.slice(0, LONGEST)}…`;
+    return /[.!?]$/.test(message) ? message : `${message}.`;
   } catch {
     return 'an error that cannot be shown';
   }

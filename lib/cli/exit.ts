@@ -7,3 +7,6 @@ export const EXIT = {
   /** It cannot be told: a database cannot be read, a file cannot be used, a flag is wrong. */
   unknown: 2,
 } as const;
+
+/** Exit codes after signals, as shells count them. */
+export const SIGNAL_EXIT = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;

@@ -2,14 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError, shortMessage } from './command-error';
-import { EXIT } from './exit';
+import { EXIT, SIGNAL_EXIT } from './exit';
 import { type Command, type Invocation, parseInvocation } from './flags';
 import { helpOf } from './help';
 import { Output } from './output';
 import { logTo } from '../logger';
-
-/** Exit codes after signals, as shells count them. */
-const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 const output = new Output(process.stdout, process.stderr);
 /** The exit code, once it is known. A process that ends before that, in whatever way, could not tell. */
@@ -24,7 +21,7 @@ process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 
 async function main(args: readonly string[]): Promise<void> {
-  for (const [signal, code] of Object.entries(SIGNALS)) process.once(signal, () => end(code));
+  for (const [signal, code] of Object.entries(SIGNAL_EXIT)) process.once(signal, () => end(code));
   try {
     end(await run(parseInvocation(args)));
   } catch (error) {

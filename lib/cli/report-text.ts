@@ -12,6 +12,10 @@ export interface Terminal {
 /** Names of migrations that are shown of each kind. */
 const MOST_NAMES = 5;
 
+/** Nothing is unapplied then, and a wrong path would go unnoticed. */
+const NONE_DEFINED =
+  'defines no migrations. If it should, look at the paths in the option migrations: they must match the files as they are built.';
+
 interface Column {
   readonly title: string;
   readonly cell: (connection: ConnectionReport) => string;
@@ -98,6 +102,7 @@ function detailsOf(connection: ConnectionReport, snapshots: readonly Snapshot[])
     return ['', `${name} could not be read: ${connection.reason}${detail}. ${meaning} ${fix}`];
   }
   return [
+    ...(connection.defined === 0 ? ['', `${name} ${NONE_DEFINED}`] : []),
     ...named(`${name} has unapplied migrations:`, connection.unapplied),
     ...named(`${name} has applied migrations that this code does not define:`, connection.unknown),
   ];

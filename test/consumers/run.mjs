@@ -28,10 +28,12 @@ const REQUIRED = [
   'CHANGELOG.md',
   'dist/lib/index.js',
   'dist/lib/index.d.ts',
+  'docs/command-line.md',
   'docs/report.schema.json',
   'docs/runbooks.md',
   'monitoring/generate.mjs',
   'monitoring/grafana/migrations.json',
+  'monitoring/kubernetes/migration-job.example.yaml',
   'monitoring/prometheus/migrations.rules.yml',
 ];
 /** Optional peers: npm installs those that a consumer names. */

@@ -22,7 +22,11 @@ export function pages(): Page[] {
 }
 
 export function page(path: string): Page {
-  return { path, text: readFileSync(join(PROJECT, path), 'utf8') };
+  return { path, text: readProjectFile(path) };
+}
+
+export function readProjectFile(path: string): string {
+  return readFileSync(join(PROJECT, path), 'utf8');
 }
 
 /** The cells of the table behind a marker, row by row, without the heading. */
@@ -51,11 +55,18 @@ export interface Block {
 }
 
 export function blocksIn({ path, text }: Page): Block[] {
-  return Array.from(text.matchAll(/^( *)```(\w+)\n(.*?)^\1```$/gms), (match) => {
+  return Array.from(text.matchAll(/^( *)```(\w*)\n(.*?)^\1```$/gms), (match) => {
     const [, indent = '', language = '', code = ''] = match;
     const line = text.slice(0, match.index).split('\n').length;
     return { place: `${path}:${line}`, language, code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), '') };
   });
+}
+
+/** The code of a page's blocks in some languages; the language `''` is none. */
+export function codeBlocks(source: Page, ...languages: string[]): string[] {
+  return blocksIn(source)
+    .filter(({ language }) => languages.includes(language))
+    .map(({ code }) => code);
 }
 
 /** The anchors of a page's headings, as GitHub makes them. */
