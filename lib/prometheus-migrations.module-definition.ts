@@ -14,5 +14,7 @@ export const OWN_EXPORTER = Symbol('OWN_EXPORTER');
 /** Likewise. */
 export const OWN_INDICATOR = Symbol('OWN_INDICATOR');
 export const OWN_STATUS = Symbol('OWN_STATUS');
+/** Token of the number of one module's definition. */
+export const DEFINITION = Symbol('DEFINITION');
 /** Token of the routes of one module's controllers. */
 export const ROUTES = Symbol('ROUTES');

@@ -8,6 +8,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type Provider,
+  type ValueProvider,
 } from '@nestjs/common';
 import { DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
 import { DataSourceExplorer } from './data-source/explorer';
@@ -29,6 +30,7 @@ import {
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
   RESOLVED_OPTIONS,
+  DEFINITION,
   ROUTES,
 } from './prometheus-migrations.module-definition';
 import { controllersOf, providersOf } from './prometheus-migrations.providers';
@@ -170,14 +172,28 @@ function requestScopedLine(alias: string): string {
   );
 }
 
+let defined = 0;
+
+/**
+ * Nest 10 tells modules apart by their definition as text, with every value in it: DataSources would take
+ * it minutes, and factories of the same text would be one module. A number stands for all of it.
+ */
 function define(definition: DynamicModule, resolvedOptions: Provider): DynamicModule {
   const controllers = controllersOf();
+  const providers = [...(definition.providers ?? []), resolvedOptions].map(withoutValue);
+  defined += 1;
   return {
     ...definition,
     global: true,
     imports: [...(definition.imports ?? []), DiscoveryModule],
     controllers: [controllers.metrics, controllers.readiness, controllers.status],
-    providers: [...(definition.providers ?? []), resolvedOptions, ...providersOf(controllers)],
+    providers: [...providers, { provide: DEFINITION, useValue: defined }, ...providersOf(controllers)],
     exports: [MigrationsExporter, MigrationsHealthIndicator, MigrationsStatus],
   };
+}
+
+function withoutValue(provider: Provider): Provider {
+  if (!('useValue' in provider)) return provider;
+  const { provide, useValue } = provider as ValueProvider<unknown>;
+  return { provide, useFactory: () => useValue };
 }

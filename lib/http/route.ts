@@ -95,7 +95,7 @@ export class ControllerRoute {
     if (fastify !== undefined) answerTrailingSlash(fastify);
     if (path === false || !host.httpAdapter) return;
     const served = servedPath(config, path, modulePathOf(modules, module));
-    const isTaken = fastify?.hasRoute({ method: 'GET', url: served }) === true;
+    const isTaken = fastify !== undefined && hasRoute(fastify, { method: 'GET', url: served });
     this.other = controllerAt(served, this.others) ?? (isTaken ? 'a route of Fastify' : undefined);
     if (this.other !== undefined) setPath(controller, []);
     this.served = served;
@@ -143,6 +143,11 @@ interface FastifyInstance {
   route(route: FastifyRoute): void;
 }
 
+/** Fastify 4 also finds a pattern that matches the path; that matches the neighbour of the path as well. */
+function hasRoute(instance: FastifyInstance, route: Parameters<FastifyInstance['hasRoute']>[0]): boolean {
+  return instance.hasRoute(route) && !instance.hasRoute({ ...route, url: `${route.url}~neighbour` });
+}
+
 const slashed = new WeakSet<FastifyInstance>();
 
 /** Fastify tells `/metrics/` from `/metrics`, Express does not. */
@@ -154,6 +159,6 @@ function answerTrailingSlash(instance: FastifyInstance): void {
     const isOurs = typeof handler === 'function' && Reflect.hasMetadata(OWN_ROUTE, handler);
     if (!isOurs || method !== RequestMethod[RequestMethod.GET] || url.endsWith('/')) return;
     const slashedRoute = { method, url: `${url}/`, handler, constraints };
-    if (!instance.hasRoute(slashedRoute)) instance.route(slashedRoute);
+    if (!hasRoute(instance, slashedRoute)) instance.route(slashedRoute);
   });
 }

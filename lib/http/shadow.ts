@@ -13,6 +13,11 @@ interface Express {
   readonly _router?: { readonly stack?: unknown };
 }
 
+/** Express 4 has `_router`, and throws where `router` is looked at; Express 5 has no `_router`. */
+function stackOf(express: Express): unknown {
+  return (express._router ?? express.router)?.stack;
+}
+
 /**
  * The pattern of the route of Express that answers GET at a path, as a catch-all of the root module;
  * `undefined` if that is ours. On Fastify the most specific route wins, and nothing is found.
@@ -27,8 +32,7 @@ export function firstRoute(
   passesOn: (pattern: string) => boolean,
 ): string | undefined {
   try {
-    const { router, _router } = instance as Express;
-    const stack = (router ?? _router)?.stack;
+    const stack = stackOf(instance as Express);
     if (!Array.isArray(stack)) return undefined;
     for (const layer of stack as ExpressLayer[]) {
       const { route } = layer;

@@ -136,6 +136,9 @@ function writeConsumer(entry, directory) {
   cpSync(join(files, consumer), directory, { recursive: true, filter });
   cpSync(join(files, 'shared'), source, { recursive: true });
   cpSync(join(files, `platforms/${platform}.ts`), join(source, 'platform.ts'));
+  const platformTest = join(files, `platforms/${platform}.test.ts`);
+  if (consumer === 'application' && existsSync(platformTest))
+    cpSync(platformTest, join(source, 'platform.test.ts'));
   const [client] = Object.keys(clients);
   cpSync(join(files, `clients/${fileOf(client)}.ts`), join(source, 'client.ts'));
   for (const packages of [Object.keys(clients), ...Object.keys(dependencies)]) {

@@ -1,4 +1,4 @@
-import { Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { type DynamicModule, Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { collectDefaultMetrics, Gauge, register, Registry } from 'prom-client';
@@ -43,6 +43,17 @@ describe('forRoot', () => {
     const text = await get();
     expect(text).toContain(`\n${start}_migrations_applied_total{connection="default"} 42\n`);
     expect(text).toContain(`\n${start}_migrations_unapplied_total{connection="default"} 3\n`);
+  });
+
+  // Nest 10 would go through all of it to tell modules apart, and be busy for minutes with a DataSource.
+  it('defines a module that holds no object as a value, and a number of its own', () => {
+    const valuesOf = ({ providers = [] }: DynamicModule) =>
+      providers.flatMap((provider) => ('useValue' in provider ? [provider.useValue as unknown] : []));
+    const definitions = [1, 2].map(() =>
+      valuesOf(PrometheusMigrationsModule.forRoot({ registry: register })),
+    );
+    expect(definitions.flat().map((value) => typeof value)).toEqual(['number', 'number']);
+    expect(definitions[0]).not.toEqual(definitions[1]);
   });
 
   it('takes its metrics out of the registry on shutdown, so that the next can put its own in', async () => {

@@ -25,7 +25,10 @@ async function databaseOfTheLastRelease(): Promise<Uint8Array> {
 }
 
 /** An application that listens, with a database of the last release and one that is as good as new. */
-export async function start({ imports = [], ...metadata }: ModuleMetadata): Promise<INestApplication> {
+export async function start(
+  { imports = [], ...metadata }: ModuleMetadata,
+  adapter = new Adapter(),
+): Promise<INestApplication> {
   @Module({
     ...metadata,
     imports: [
@@ -36,7 +39,7 @@ export async function start({ imports = [], ...metadata }: ModuleMetadata): Prom
   })
   class AppModule {}
 
-  const app = await NestFactory.create(AppModule, new Adapter(), {
+  const app = await NestFactory.create(AppModule, adapter, {
     logger: ['warn', 'error'],
     abortOnError: false,
   });

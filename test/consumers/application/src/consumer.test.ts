@@ -51,6 +51,15 @@ describe('an application', () => {
     await assertFigures(app, { path: '/two', family: 'django' });
   });
 
+  it('stands twice in one application, with factories of the same text', async () => {
+    const imports = ['/one', '/two'].map((path) =>
+      PrometheusMigrationsModule.forRootAsync({ useFactory: () => ({ registry: new Registry(), path }) }),
+    );
+    app = await start({ imports });
+    await assertFigures(app, { path: '/one' });
+    await assertFigures(app, { path: '/two' });
+  });
+
   it('collects the default metrics', async () => {
     app = await start({
       imports: [PrometheusMigrationsModule.forRoot({ registry: new Registry(), defaultMetrics: true })],
