@@ -79,7 +79,7 @@ function guardTypeorm(file: string, connections: Connections): void {
 async function dataSourceIn(name: string, exported: Readonly<Record<string, unknown>>): Promise<DataSource> {
   const found = new Map<DataSource, string>();
   for (const [key, value] of Object.entries(exported)) {
-    const resolved = await settled(name, key === 'default' && isFactory(value) ? value() : value);
+    const resolved = await settled(name, key === 'default' && isFactory(value) ? value : () => value);
     if (isDataSource(resolved) && !found.has(resolved)) found.set(resolved, key);
   }
   const [first] = found.keys();
@@ -102,10 +102,10 @@ function isFactory(value: unknown): value is () => unknown {
   return typeof value === 'function' && value.length === 0 && !/^class\b/.test(String(value));
 }
 
-async function settled(name: string, value: unknown): Promise<unknown> {
+async function settled(name: string, make: () => unknown): Promise<unknown> {
   try {
-    return await value;
+    return await make();
   } catch (error) {
-    throw new CommandError(`${name} exports a promise that was rejected. ${shortMessage(error)}`);
+    throw new CommandError(`${name} exports a promise or a factory that failed. ${shortMessage(error)}`);
   }
 }

@@ -204,6 +204,11 @@ describe('a file that', PATIENCE, () => {
       `exports.dataSource = Promise.reject(new Error('password=${PASSWORD} is wrong'));`,
       'Error: password=… is wrong',
     ],
+    [
+      'throws from its factory',
+      "exports.default = () => { throw new Error('not today'); };",
+      'data-source.js exports a promise or a factory that failed. Error: not today',
+    ],
     ['exports nothing', '', 'exports no TypeORM DataSource'],
     ['is no JavaScript', 'const = 1;', 'SyntaxError'],
     [
