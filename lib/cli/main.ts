@@ -7,6 +7,7 @@ import { type Command, type Invocation, parseInvocation } from './flags';
 import { helpOf } from './help';
 import { Output } from './output';
 import { logTo } from '../logger';
+import { PrometheusMigrationsError } from '../prometheus-migrations.errors';
 
 /** Exit codes after signals, as shells count them. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
@@ -33,7 +34,9 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 function fail(error: unknown): void {
-  output.note(error instanceof CommandError ? error.message : `Unexpected: ${shortMessage(error)}`);
+  output.note(
+    error instanceof PrometheusMigrationsError ? error.message : `Unexpected: ${shortMessage(error)}`,
+  );
   end(EXIT.unknown);
 }
 

@@ -322,4 +322,11 @@ describe('metrics', PATIENCE, () => {
     expect(readingsOf(text, 'default')).toMatchObject({ unapplied_total: 2 });
     expect(readdirSync(project.path('out')).sort()).toEqual(['migrations.prom', 'other.prom']);
   });
+
+  it('says what is wrong with an environment variable', async () => {
+    project.dataSource('data-source.js');
+    const ended = await run('metrics --data-source data-source.js', { PROMETHEUS_METRIC_NAMESPACE: '1st' });
+    expect(ended.stderr).toMatch(/^PrometheusMigrationsModule: PROMETHEUS_METRIC_NAMESPACE is "1st"/);
+    expectOneLine(ended);
+  });
 });
