@@ -80,7 +80,7 @@ describe('exit codes', PATIENCE, () => {
 
   it('2 wins over 1, and the report is printed all the same', async () => {
     project.dataSource('behind.js');
-    project.dataSource('lost.js', { options: "database: 'gone.sqlite'" });
+    project.dataSource('lost.js', { connection: "type: 'better-sqlite3', database: 'gone.sqlite'" });
     const ended = await run('check --data-source behind.js --data-source lost.js --json');
     expect(ended).toMatchObject({ code: 2, stderr: '' });
     expect(parseReport(ended.stdout)).toMatchObject({
@@ -303,7 +303,7 @@ describe('metrics', PATIENCE, () => {
 
   it('prints it all the same if a connection cannot be read, and exits with 2', async () => {
     project.dataSource('well.js');
-    project.dataSource('lost.js', { options: "database: 'gone.sqlite'" });
+    project.dataSource('lost.js', { connection: "type: 'better-sqlite3', database: 'gone.sqlite'" });
     const { code, stdout } = await run('metrics --data-source well.js --data-source lost.js');
     expect(readingsOf(stdout, 'well')).toMatchObject({ unapplied_total: 2, collection_success: 1 });
     expect(readingsOf(stdout, 'lost')).toMatchObject({ unapplied_total: -1, collection_success: 0 });

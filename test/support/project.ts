@@ -37,25 +37,30 @@ export class Project {
     return file;
   }
 
-  /**
-   * A file that exports a DataSource of a SQLite database, as `AppDataSource`.
-   *
-   * @param options - as JavaScript, after those of the database
-   */
+  /** A file that exports a DataSource with migrations; of a SQLite database, unless something else is said. */
   dataSource(
     name: string,
-    { applied = [], defined = MIGRATIONS, options = '' }: DataSourceFile = {},
+    {
+      applied = [],
+      defined = MIGRATIONS,
+      connection,
+      options = '',
+      exported = EXPORTED,
+      before = '',
+    }: DataSourceFile = {},
   ): string {
-    const database = this.database(`${name}.sqlite`, applied);
+    const sqlite = () => `type: 'better-sqlite3', database: '${this.database(`${name}.sqlite`, applied)}'`;
     return this.write(
       name,
-      "const { DataSource } = require('typeorm');",
+      "const { DataSource, EntitySchema } = require('typeorm');",
       classesOf(defined),
-      'exports.AppDataSource = new DataSource({',
-      `  type: 'better-sqlite3', database: ${JSON.stringify(database)},`,
+      before,
+      'const dataSource = new DataSource({',
+      `  ${connection ?? sqlite()},`,
       `  migrations: [${defined.join(', ')}],`,
       `  ${options}`,
       '});',
+      exported,
     );
   }
 
@@ -65,10 +70,21 @@ export class Project {
 }
 
 export interface DataSourceFile {
+  /** Migrations that its SQLite database has. */
   readonly applied?: readonly string[];
+  /** Migrations that it defines. */
   readonly defined?: readonly string[];
+  /** Options of another database, as JavaScript. */
+  readonly connection?: string;
+  /** More options, as JavaScript. */
   readonly options?: string;
+  /** What comes before the DataSource, as JavaScript. */
+  readonly before?: string;
+  /** How `dataSource` is exported, as JavaScript. */
+  readonly exported?: string;
 }
+
+const EXPORTED = 'exports.AppDataSource = dataSource;';
 
 /** Names of migrations of an application. */
 export const MIGRATIONS: readonly string[] = ['First1700000000000', 'Second1700000000001'];
