@@ -275,8 +275,9 @@ describe('on SQLite, whatever the options say', () => {
       database.exec(`INSERT INTO migrations (timestamp, name) VALUES (1700000000001, '${MIGRATIONS[1]}')`);
       return database;
     };
-    const checked = async () => {
+    const checked = async (options?: string) => {
       const file = project.dataSource('data-source.js', {
+        ...(options !== undefined && { options }),
         connection: `type: 'better-sqlite3', database: '${project.path('data/app.sqlite')}'`,
       });
       const { code, stdout } = await command(['check', '-d', file, '--json']);
@@ -289,6 +290,14 @@ describe('on SQLite, whatever the options say', () => {
       const before = contents();
       expect(Object.keys(before)).toEqual(['app.sqlite']);
       await checked();
+      expect(contents()).toEqual(before);
+    });
+
+    it('that was closed is not written by the preparation', async () => {
+      open().close();
+      const before = contents();
+      await checked("prepareDatabase: (database) => { database.exec('CREATE TABLE prepared (id)'); }");
+      await checked("prepareDatabase: (database) => { database.pragma('user_version = 7'); }");
       expect(contents()).toEqual(before);
     });
 
