@@ -12,7 +12,8 @@ export function shortMessage(error: unknown): string {
     if (!(error instanceof Error) && !isErrorLike(error)) return `a thrown ${typeof error}`;
     const { code } = error as { code?: unknown };
     const isDrivers = typeof code === 'string' && !/^(ERR_|MODULE_NOT_FOUND$)/.test(code);
-    if (isDrivers || 'driverError' in error) return `${error.name} (${String(code).slice(0, 40)}).`;
+    if (isDrivers) return `${error.name} (${code.slice(0, 40)}).`;
+    if ('driverError' in error) return `${error.name}.`;
     const line = String(error.message).split('\n', 1)[0] ?? '';
     const message = `${error.name}: ${withoutSecrets(line)}`;
     return message.length > LONGEST ? `${message.slice(0, LONGEST)}…` : message;
@@ -28,9 +29,10 @@ function isErrorLike(error: unknown): error is Error {
   return typeof error === 'object' && error !== null && 'message' in error && 'name' in error;
 }
 
-/** What stands for credentials in a URL, and after words such as `password`. */
+/** What stands for credentials in a URL, before an @, and after words such as `password`. */
 function withoutSecrets(text: string): string {
   return text
     .replace(/([a-z][\w+.-]*:\/\/)[^\s'"]*/gi, '$1…')
+    .replace(/[^\s'"]+:[^\s'"]+@/g, '…@')
     .replace(/((?:pass(?:word|wd|phrase)?|pwd|secret|token)["']?\s*[=:]\s*)(?:"[^"]*"|'[^']*'|\S+)/gi, '$1…');
 }
