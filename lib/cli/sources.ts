@@ -2,11 +2,11 @@ import { basename, dirname, extname } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { type DataSourceCandidate, nameDataSources } from '../data-source/alias';
 import { isDataSource } from '../data-source/brand';
-import { CommandError, shortMessage } from './command-error';
+import { CommandError } from './command-error';
 import type { Connections } from './connections';
 import type { Invocation } from './flags';
 import { requireFrom, resolveFrom } from './import-from';
-import { FileLoader } from './load';
+import { FileLoader, settled } from './load';
 
 /**
  * The DataSources that the command line names, by alias; not connected, unless their files did that.
@@ -100,12 +100,4 @@ async function dataSourceIn(name: string, exported: Readonly<Record<string, unkn
 
 function isFactory(value: unknown): value is () => unknown {
   return typeof value === 'function' && value.length === 0 && !/^class\b/.test(String(value));
-}
-
-async function settled(name: string, make: () => unknown): Promise<unknown> {
-  try {
-    return await make();
-  } catch (error) {
-    throw new CommandError(`${name} exports a promise or a factory that failed. ${shortMessage(error)}`);
-  }
 }
