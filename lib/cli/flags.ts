@@ -28,7 +28,7 @@ export interface FlagRow {
 
 const BOTH: readonly Command[] = ['check', 'metrics'];
 /** Timers hold no more milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Every flag there is: what is parsed, what the help says and what the documentation is checked against. */
 export const FLAGS = {

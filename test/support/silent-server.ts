@@ -5,6 +5,8 @@ export interface SilentServer {
   readonly port: number;
   /** Resolves with the first connection. */
   readonly connected: Promise<void>;
+  /** Connections that there have been. */
+  readonly accepted: number;
   /** Connections that are open. */
   readonly open: ReadonlySet<Socket>;
   close(): Promise<void>;
@@ -12,9 +14,11 @@ export interface SilentServer {
 
 export async function silentServer(): Promise<SilentServer> {
   const open = new Set<Socket>();
+  let accepted = 0;
   const server = createServer();
   const connected = new Promise<void>((resolve) => {
     server.on('connection', (socket) => {
+      accepted += 1;
       open.add(socket);
       socket.on('error', () => {});
       // Its client's end is noticed only if somebody reads.
@@ -27,6 +31,9 @@ export async function silentServer(): Promise<SilentServer> {
   return {
     port: (server.address() as AddressInfo).port,
     connected,
+    get accepted() {
+      return accepted;
+    },
     open,
     async close() {
       for (const socket of open) socket.destroy();
