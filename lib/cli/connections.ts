@@ -3,12 +3,15 @@ import type { DataSource } from 'typeorm';
 import { clock } from '../clock';
 import { MigrationFailure } from '../migration/failure';
 import { CommandError, shortMessage } from './command-error';
+import { LONGEST_TIMER } from './flags';
 import { makeReadOnly, sqliteFile } from './read-only';
 
 type Initialize = (this: DataSource) => Promise<DataSource>;
 
 /** Connections that are made at one time. */
 const AT_A_TIME = 16;
+/** Milliseconds after the time-out in which a driver gives up by itself. */
+const GIVE_UP = 500;
 /** Milliseconds that connections may take to close when the command is done. */
 const CLOSE_TIMEOUT = 500;
 
@@ -96,6 +99,9 @@ export class Connections {
     this.prepared.add(dataSource);
     makeReadOnly(dataSource);
     const { driver } = dataSource;
+    // A driver that is not told waits for ever, and holds a connection for each try.
+    const giveUp = Math.min(this.timeout + GIVE_UP, LONGEST_TIMER);
+    Object.assign(driver.options, { connectTimeoutMS: giveUp, connectTimeout: giveUp });
     for (const method of ['connect', 'afterConnect'] as const) {
       const original = driver[method].bind(driver);
       driver[method] = async () => {

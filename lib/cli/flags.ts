@@ -28,7 +28,7 @@ export interface FlagRow {
 
 const BOTH: readonly Command[] = ['check', 'metrics'];
 /** Timers hold no more milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Every flag there is: what is parsed, what the help says and what the documentation is checked against. */
 export const FLAGS = {
@@ -64,7 +64,7 @@ export const FLAGS = {
     default: '3000',
     help: 'Milliseconds in which a connection must be made, and again in which it must answer.',
     parse: (text) => numberWithin(text, 1, LONGEST_TIMER),
-    rule: 'Give a number of milliseconds, 1 or more.',
+    rule: `Give a number of milliseconds, from 1 to ${LONGEST_TIMER}.`,
   },
   wait: {
     value: 'seconds',
@@ -72,7 +72,7 @@ export const FLAGS = {
     default: '0',
     help: 'Seconds to wait for somebody else to apply the migrations. Ends as soon as they are applied, or if waiting cannot help.',
     parse: (text) => numberWithin(text, 0, LONGEST_TIMER / 1000),
-    rule: 'Give a number of seconds, 0 or more.',
+    rule: `Give a number of seconds, from 0 to ${Math.floor(LONGEST_TIMER / 1000)}.`,
   },
   'fail-on': {
     value: 'list',
@@ -134,8 +134,12 @@ export function parseInvocation(args: readonly string[]): Invocation {
     tokens: true,
   });
   const words = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value);
+  const options = tokens.filter((token) => token.kind === 'option');
+  // Before the words: the value of an unknown flag is taken for one.
+  for (const { name, rawName } of options) checkName(name, rawName);
   const command = commandOf(words);
-  for (const token of tokens) if (token.kind === 'option') checkFlag(token, command);
+  for (const option of options) checkFlag(option, command);
+  checkRepeated(options.map(({ name }) => name));
   const text = (flag: Flag) => values[flag] as string | undefined;
   const list = (flag: Flag) => (values[flag] as string[] | undefined) ?? [];
   const parsed = <T>(flag: 'timeout' | 'wait' | 'fail-on') =>
@@ -185,11 +189,13 @@ interface OptionToken {
   readonly value?: string | undefined;
 }
 
+function checkName(name: string, rawName: string): void {
+  if (Object.hasOwn(FLAGS, name)) return;
+  const known = Object.keys(FLAGS).map((flag) => `--${flag}`);
+  throw new CommandError(`${rawName} is not a flag. ${suggestion(rawName, known)}`);
+}
+
 function checkFlag({ name, rawName, value }: OptionToken, command: Command | undefined): void {
-  if (!Object.hasOwn(FLAGS, name)) {
-    const known = Object.keys(FLAGS).map((flag) => `--${flag}`);
-    throw new CommandError(`${rawName} is not a flag. ${suggestion(rawName, known)}`);
-  }
   const row: FlagRow = FLAGS[name as Flag];
   if (command !== undefined && !row.commands.includes(command)) {
     throw new CommandError(`${rawName} is not a flag of ${command}, but of ${row.commands.join(' and ')}.`);
@@ -201,6 +207,17 @@ function checkFlag({ name, rawName, value }: OptionToken, command: Command | und
   } else if (row.parse !== undefined && row.parse(value) === undefined) {
     throw new CommandError(`${rawName} is "${value}". ${row.rule}`);
   }
+}
+
+/** The last one would win, and whatever the others name would not be looked at. */
+function checkRepeated(names: readonly string[]): void {
+  const isRepeatable = (name: string) => (FLAGS[name as Flag] as FlagRow).multiple === true;
+  const twice = names.find((name, index) => !isRepeatable(name) && names.indexOf(name) < index);
+  if (twice === undefined) return;
+  const repeatable = Object.keys(FLAGS).filter(isRepeatable);
+  throw new CommandError(
+    `--${twice} is given twice. Only ${repeatable.map((name) => `--${name}`).join(', ')} can be repeated.`,
+  );
 }
 
 function suggestion(given: string, known: readonly string[]): string {

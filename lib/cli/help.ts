@@ -5,12 +5,12 @@ const NAME = 'nestjs-prometheus-migrations';
 const EXAMPLES: Readonly<Record<Command, readonly string[]>> = {
   check: [
     'check --data-source dist/data-source.js',
-    'check --data-source orders=src/orders.ts --data-source users=src/users.ts --json',
+    'check -d orders=src/orders.ts -d users=src/users.ts --json',
     'check --module dist/app.module.js --wait 300',
   ],
   metrics: [
     'metrics --data-source dist/data-source.js',
-    'metrics --data-source dist/data-source.js --textfile /var/lib/node_exporter/migrations.prom',
+    'metrics --data-source dist/data-source.js --textfile migrations.prom',
   ],
 };
 
@@ -23,7 +23,7 @@ const EXIT_CODES: Readonly<Record<Command, readonly string[]>> = {
   ],
   metrics: [
     '0    every connection could be read',
-    '2    a connection could not be read (the metrics are printed all the same), or a file or a flag is wrong',
+    '2    a connection could not be read (metrics are printed all the same), or a file or flag is wrong',
     '130  interrupted (SIGINT)',
   ],
 };
@@ -50,7 +50,8 @@ function commandHelp(command: Command): string {
   return [
     `Usage: ${NAME} ${command} --data-source <file> [flags]`,
     '',
-    `${COMMANDS[command]} It writes nothing, whatever the DataSource's options say.`,
+    COMMANDS[command],
+    "It writes nothing to a database, whatever the DataSource's options say.",
     '',
     'Flags:',
     ...flags.flatMap(([name, row]) => flagLines(name, row)),

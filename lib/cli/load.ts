@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CommandError, shortMessage } from './command-error';
@@ -34,6 +34,9 @@ export class FileLoader {
     if (!existsSync(file)) {
       throw new CommandError(`There is no file ${name}. Give its path from the working directory.`);
     }
+    if (statSync(file).isDirectory()) {
+      throw new CommandError(`${name} is a folder. Give the path of a file in it.`);
+    }
     return realpathSync(file);
   }
 
@@ -66,6 +69,19 @@ export class FileLoader {
     for (const specifier of imports) {
       await preloaded('--import', specifier, () => importFrom(process.cwd(), specifier));
     }
+  }
+}
+
+/**
+ * What a file exports by a promise, or makes by a function.
+ *
+ * @throws {@link CommandError} if it fails
+ */
+export async function settled(name: string, make: () => unknown): Promise<unknown> {
+  try {
+    return await make();
+  } catch (error) {
+    throw new CommandError(`${name} exports a promise or a factory that failed. ${shortMessage(error)}`);
   }
 }
 

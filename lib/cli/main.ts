@@ -7,6 +7,7 @@ import { type Command, type Invocation, parseInvocation } from './flags';
 import { helpOf } from './help';
 import { Output } from './output';
 import { logTo } from '../logger';
+import { PrometheusMigrationsError } from '../prometheus-migrations.errors';
 
 const output = new Output(process.stdout, process.stderr);
 /** The exit code, once it is known. A process that ends before that, in whatever way, could not tell. */
@@ -30,7 +31,9 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 function fail(error: unknown): void {
-  output.note(error instanceof CommandError ? error.message : `Unexpected: ${shortMessage(error)}`);
+  output.note(
+    error instanceof PrometheusMigrationsError ? error.message : `Unexpected: ${shortMessage(error)}`,
+  );
   end(EXIT.unknown);
 }
 

@@ -4,6 +4,7 @@ import type { DataSourceCandidate } from '../data-source/alias';
 import { DataSourceExplorer } from '../data-source/explorer';
 import { CommandError, shortMessage } from './command-error';
 import { requireFrom, resolveFrom } from './import-from';
+import { settled } from './load';
 
 type NestModule = Type | DynamicModule;
 
@@ -62,7 +63,7 @@ async function withoutHooks<T>(
 async function moduleIn(name: string, exported: Readonly<Record<string, unknown>>): Promise<NestModule> {
   const candidates = new Map<NestModule, string>();
   for (const [key, value] of Object.entries(exported)) {
-    const resolved: unknown = await value;
+    const resolved = await settled(name, () => value);
     if (isNestModule(resolved) && !candidates.has(resolved)) candidates.set(resolved, key);
   }
   const [only] = candidates.size === 1 ? candidates.keys() : [];

@@ -85,12 +85,12 @@ interface BetterSqlite3 {
 /** The application's own preparation may set a cipher, and must not fail because it cannot write. */
 function queryOnly(prepare: ((database: BetterSqlite3) => unknown) | undefined) {
   return async (database: BetterSqlite3): Promise<void> => {
+    database.pragma('query_only = ON');
     try {
       await prepare?.(database);
     } catch (error) {
       if (!String((error as { code?: unknown }).code).startsWith('SQLITE_READONLY')) throw error;
     }
-    database.pragma('query_only = ON');
   };
 }
 

@@ -2,11 +2,11 @@ import { basename, dirname, extname } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { type DataSourceCandidate, nameDataSources } from '../data-source/alias';
 import { isDataSource } from '../data-source/brand';
-import { CommandError, shortMessage } from './command-error';
+import { CommandError } from './command-error';
 import type { Connections } from './connections';
 import type { Invocation } from './flags';
 import { requireFrom, resolveFrom } from './import-from';
-import { FileLoader } from './load';
+import { FileLoader, settled } from './load';
 
 /**
  * The DataSources that the command line names, by alias; not connected, unless their files did that.
@@ -79,7 +79,7 @@ function guardTypeorm(file: string, connections: Connections): void {
 async function dataSourceIn(name: string, exported: Readonly<Record<string, unknown>>): Promise<DataSource> {
   const found = new Map<DataSource, string>();
   for (const [key, value] of Object.entries(exported)) {
-    const resolved = await settled(name, key === 'default' && isFactory(value) ? value() : value);
+    const resolved = await settled(name, key === 'default' && isFactory(value) ? value : () => value);
     if (isDataSource(resolved) && !found.has(resolved)) found.set(resolved, key);
   }
   const [first] = found.keys();
@@ -100,12 +100,4 @@ async function dataSourceIn(name: string, exported: Readonly<Record<string, unkn
 
 function isFactory(value: unknown): value is () => unknown {
   return typeof value === 'function' && value.length === 0 && !/^class\b/.test(String(value));
-}
-
-async function settled(name: string, value: unknown): Promise<unknown> {
-  try {
-    return await value;
-  } catch (error) {
-    throw new CommandError(`${name} exports a promise that was rejected. ${shortMessage(error)}`);
-  }
 }

@@ -1,0 +1,58 @@
+import { Writable } from 'node:stream';
+import { DataSource } from 'typeorm';
+import { check } from '../../lib/cli/check';
+import { type Command, parseInvocation } from '../../lib/cli/flags';
+import { metrics } from '../../lib/cli/metrics';
+import { Output } from '../../lib/cli/output';
+import { logTo } from '../../lib/logger';
+
+/** A stream that keeps what is written. */
+export class RecordingStream extends Writable {
+  text = '';
+  /** As on a terminal. */
+  isTTY?: boolean;
+  columns?: number;
+  /** Called with everything that is written so far. */
+  told?: (text: string) => void;
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.text += chunk.toString();
+    this.told?.(this.text);
+    done();
+  }
+
+  get asStream(): NodeJS.WriteStream {
+    return this as unknown as NodeJS.WriteStream;
+  }
+}
+
+export interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const COMMANDS: Readonly<Record<Command, typeof check>> = { check, metrics };
+
+const { initialize } = DataSource.prototype;
+
+/**
+ * Runs the command in this process, as `main.ts` does in one of its own.
+ *
+ * @param told - called with what is on stderr, whenever something is
+ */
+export async function command(args: readonly string[], told?: (text: string) => void): Promise<Result> {
+  logTo({ log: () => {}, warn: () => {}, error: () => {} });
+  const stdout = new RecordingStream();
+  const stderr = new RecordingStream();
+  const output = new Output(stdout.asStream, stderr.asStream);
+  if (told !== undefined) stderr.told = told;
+  const invocation = parseInvocation(args);
+  try {
+    const code = await COMMANDS[invocation.command ?? 'check'](invocation, output);
+    return { code, stdout: stdout.text, stderr: stderr.text };
+  } finally {
+    // The command never gives it back: its process ends.
+    DataSource.prototype.initialize = initialize;
+  }
+}

@@ -1,0 +1,119 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import type * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CommandError } from '../../../lib/cli/command-error';
+import { writeTextfile } from '../../../lib/cli/textfile';
+
+const calls = vi.hoisted(() => ({ list: [] as string[], failing: '' }));
+vi.mock('node:fs', async (original) => {
+  const actual = await original<typeof fs>();
+  const told = (name: 'openSync' | 'fsyncSync' | 'writeFileSync' | 'chmodSync' | 'renameSync') =>
+    ((...args: unknown[]) => {
+      calls.list.push(`${name} ${typeof args[0] === 'string' ? args[0] : ''}`.trim());
+      if (calls.failing === name)
+        throw Object.assign(new Error(`${name} failed: secret`), { code: 'ENOSPC' });
+      return (actual[name] as (...args: unknown[]) => unknown)(...args);
+    }) as never;
+  const mocked = {
+    openSync: told('openSync'),
+    fsyncSync: told('fsyncSync'),
+    writeFileSync: told('writeFileSync'),
+    chmodSync: told('chmodSync'),
+    renameSync: told('renameSync'),
+  };
+  return { ...actual, ...mocked, default: { ...actual, ...mocked } };
+});
+
+let folder: string;
+let file: string;
+
+beforeEach(() => {
+  calls.failing = '';
+  folder = mkdtempSync(join(tmpdir(), 'textfile-'));
+  file = join(folder, 'migrations.prom');
+  writeFileSync(file, 'as it was\n');
+  calls.list.length = 0;
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('writeTextfile', () => {
+  it('replaces the file, and leaves nothing else behind', () => {
+    writeTextfile(file, 'new\n');
+    expect(readFileSync(file, 'utf8')).toBe('new\n');
+    expect(readdirSync(folder)).toEqual(['migrations.prom']);
+  });
+
+  it('makes the file if there is none', () => {
+    rmSync(file);
+    writeTextfile(file, 'new\n');
+    expect(readdirSync(folder)).toEqual(['migrations.prom']);
+  });
+
+  it('writes a file beside it that the collector does not read, and flushes it before it is renamed', () => {
+    writeTextfile(file, 'new\n');
+    expect(calls.list.map((call) => call.split(' ')[0])).toEqual([
+      'openSync',
+      'writeFileSync',
+      'fsyncSync',
+      'chmodSync',
+      'renameSync',
+    ]);
+    const temporary = calls.list[0]?.split(' ')[1] ?? '';
+    expect(temporary.startsWith(`${folder}/.`)).toBe(true);
+    expect(temporary).not.toMatch(/\.prom$/);
+    expect(calls.list.at(-1)).toBe(`renameSync ${temporary}`);
+  });
+
+  it('is readable for the collector, whatever the umask', () => {
+    const umask = process.umask(0o077);
+    try {
+      writeTextfile(file, 'new\n');
+    } finally {
+      process.umask(umask);
+    }
+    expect(statSync(file).mode & 0o777).toBe(0o644);
+  });
+
+  it.each(['openSync', 'writeFileSync', 'fsyncSync', 'chmodSync', 'renameSync'])(
+    'leaves the file as it was if %s fails',
+    (step) => {
+      calls.failing = step;
+      expect(() => writeTextfile(file, 'new\n')).toThrow(
+        new CommandError(
+          `--textfile ${file} could not be written (ENOSPC). Check that its folder exists and is writable.`,
+        ),
+      );
+      expect(readFileSync(file, 'utf8')).toBe('as it was\n');
+      expect(readdirSync(folder)).toEqual(['migrations.prom']);
+    },
+  );
+
+  it('says so if there is no folder', () => {
+    expect(() => writeTextfile(join(folder, 'gone/migrations.prom'), '')).toThrow('(ENOENT)');
+  });
+
+  it('says so if it is a folder', () => {
+    mkdirSync(join(folder, 'folder'));
+    expect(() => writeTextfile(join(folder, 'folder'), '')).toThrow(/\((EISDIR|ENOTEMPTY|EPERM|EEXIST)\)/);
+    expect(readdirSync(folder).sort()).toEqual(['folder', 'migrations.prom']);
+  });
+
+  it("does not touch what somebody else has put at the temporary file's place", () => {
+    const temporary = join(folder, `.migrations.prom.${process.pid}.tmp`);
+    symlinkSync(file, temporary);
+    expect(() => writeTextfile(file, 'new\n')).toThrow('(EEXIST)');
+    expect(readFileSync(file, 'utf8')).toBe('as it was\n');
+    expect(readdirSync(folder)).toHaveLength(2);
+  });
+});
