@@ -6,7 +6,9 @@ export type { FailureReason } from './migration/failure';
 export type { MigrationState } from './migration/state';
 export type { MigrationReading } from './monitor/snapshots';
 export type {
+  DefaultMetricsOptions,
   GateAction,
+  InstrumentMigrationsOptions,
   MetricsRegistry,
   MigrationsExporterOptions,
   PrometheusMigrationsModuleOptions,
@@ -15,11 +17,13 @@ export type {
   WaitOptions,
 } from './options/option.types';
 export { MigrationsExporter } from './prometheus/exporter';
+export { instrumentMigrations } from './prometheus/instrument';
 export { METRIC_NAMES, type MetricKey, type MetricNaming, metricNames } from './prometheus/names';
 export {
   InvalidMigrationsError,
   InvalidOptionError,
   MigrationsGateError,
+  MissingClientError,
   NotADataSourceError,
   PortInUseError,
   PrometheusMigrationsError,

@@ -1,6 +1,16 @@
-import { Logger } from '@nestjs/common';
+import type * as common from '@nestjs/common';
 
-const nest = new Logger('PrometheusMigrations');
+type Level = 'log' | 'warn' | 'error';
+
+/** Where messages go. */
+export type LogSink = Readonly<Record<Level, (message: string) => void>>;
+
+let sink: LogSink | undefined;
+
+/** Sends messages to `other` instead of Nest's logger: the command line runs without Nest. */
+export function logTo(other: LogSink): void {
+  sink = other;
+}
 
 /** The one logger of this package. A message is one line: a name from outside cannot add another. */
 export const logger = {
@@ -10,19 +20,26 @@ export const logger = {
 };
 
 /** The application's own logger may throw: a collection is worth more than its line in the log. */
-function tell(level: 'log' | 'warn' | 'error', message: string): void {
+function tell(level: Level, message: string): void {
   try {
-    nest[level](oneLine(message));
+    (sink ??= nestLogger())[level](oneLine(message));
   } catch {
     // There is nobody left to tell.
   }
+}
+
+/** Loaded with the first message, because Nest takes longer to load than the command line to answer. */
+function nestLogger(): LogSink {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { Logger } = require('@nestjs/common') as typeof common;
+  return new Logger('PrometheusMigrations');
 }
 
 // Control characters, and what terminals and log viewers take for the end of a line.
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
-function oneLine(message: string): string {
+export function oneLine(message: string): string {
   return message.replace(CONTROL, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });

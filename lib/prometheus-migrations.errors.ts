@@ -22,6 +22,16 @@ export class InvalidOptionError extends PrometheusMigrationsError {
   }
 }
 
+/** Neither prom-client nor its successor can be loaded. */
+export class MissingClientError extends PrometheusMigrationsError {
+  constructor() {
+    super(
+      'No Prometheus client is installed. ' +
+        'Run `npm install prom-client`, or `npm install @prometheus-io/client` with Node.js 22 or later.',
+    );
+  }
+}
+
 /** The registry already holds a metric of this name, which is none of this package's. */
 export class RegistryInUseError extends PrometheusMigrationsError {}
 

@@ -20,6 +20,7 @@ import { Monitor } from './monitor/monitor';
 import { asksToExport } from './options/export-migrations';
 import type { PrometheusMigrationsModuleOptions, ResolvedModuleOptions } from './options/option.types';
 import { resolveModuleOptions } from './options/resolve';
+import { checkChoice } from './prometheus/client';
 import { DefaultMetrics } from './prometheus/default-metrics';
 import { MigrationsExporter } from './prometheus/exporter';
 import { MigrationMetrics } from './prometheus/metrics';
@@ -57,6 +58,7 @@ export class PrometheusMigrationsModule
   private portClosed: Promise<void> | undefined;
 
   constructor(
+    @Inject(MODULE_OPTIONS_TOKEN) private readonly given: PrometheusMigrationsModuleOptions | undefined,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedModuleOptions,
     @Inject(Monitor) private readonly monitor: Monitor,
     @Inject(MigrationMetrics) private readonly metrics: MigrationMetrics,
@@ -117,12 +119,17 @@ export class PrometheusMigrationsModule
 
   private async start(): Promise<void> {
     for (const route of this.routes) route.report();
+    checkChoice(this.given?.registry);
     this.defaultMetrics.publish();
     // Before the first collection: a database that hangs does not keep the port closed.
     await this.port.open(Boolean(this.host.httpAdapter));
     const exports = await asksToExport(this.options);
     if (exports) this.export();
-    if (exports || this.gate.isSet) await this.gate.pass(await this.monitor.bootstrap());
+    if (!exports && !this.gate.isSet) return;
+    const snapshots = await this.monitor.bootstrap();
+    // With the runs of the DataSources that were found just now.
+    if (exports) this.metrics.publish();
+    await this.gate.pass(snapshots);
   }
 
   private export(): void {

@@ -1,11 +1,10 @@
-import { clock } from '../clock';
 import { logger } from '../logger';
 import type { Monitor } from '../monitor/monitor';
 import type { Snapshot } from '../monitor/snapshots';
 import type { GateAction } from '../options/option.types';
 import { MigrationsGateError } from '../prometheus-migrations.errors';
-import { reasonOf, stateUnder } from '../verdict/report';
-import { verdict } from '../verdict/verdict';
+import { type Fault, faultsOf, summaryOf } from '../verdict/faults';
+import { waitForMigrations } from '../verdict/waiting';
 
 export interface GateOptions {
   readonly onUnapplied: GateAction;
@@ -14,17 +13,12 @@ export interface GateOptions {
   readonly waitFor?: { readonly timeout: number; readonly interval: number } | undefined;
 }
 
-/** Milliseconds after which a wait is told again, though nothing has changed. */
-const TELL_EVERY = 10_000;
-/** Reasons that waiting does not mend. */
-const FINAL_REASONS: readonly unknown[] = ['denied', 'invalid_migrations'];
 /** Signals that ask a process to end. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
 
 /** Holds the start of the application until its migrations are applied, or decides without them. */
 export class StartupGate {
-  private interrupt: (() => void) | undefined;
-  private isInterrupted = false;
+  private readonly interruption = new AbortController();
 
   constructor(
     private readonly monitor: Monitor,
@@ -44,8 +38,8 @@ export class StartupGate {
   async pass(snapshots: readonly Snapshot[]): Promise<void> {
     const { onUnapplied, onUnreadable } = this.options;
     const stopListening = this.listenForSignals();
-    const faults = faultsOf(await this.waited(snapshots).finally(stopListening));
-    if (this.isInterrupted) {
+    const faults = faultsOf(await this.waited(snapshots).finally(stopListening), {});
+    if (this.interruption.signal.aborted) {
       throw new MigrationsGateError('The application was shut down while it waited for its migrations.');
     }
     const fatal = faults.filter(
@@ -55,14 +49,13 @@ export class StartupGate {
     // An unreadable connection was warned about when it was read.
     const unapplied = faults.filter(({ reason }) => reason === undefined);
     if (onUnapplied === 'warn' && unapplied.length > 0) {
-      logger.warn(`The application starts with unapplied migrations: ${counts(unapplied)}.`);
+      logger.warn(`The application starts with unapplied migrations: ${summaryOf(unapplied)}.`);
     }
   }
 
   /** Ends the wait: the application shuts down. */
   stop(): void {
-    this.isInterrupted = true;
-    this.interrupt?.();
+    this.interruption.abort();
   }
 
   /**
@@ -84,72 +77,14 @@ export class StartupGate {
   private async waited(first: readonly Snapshot[]): Promise<readonly Snapshot[]> {
     const { waitFor } = this.options;
     if (waitFor === undefined) return first;
-    const startedAt = clock.now();
-    const left = () => startedAt + waitFor.timeout - clock.now();
-    let snapshots = first;
-    let told = '';
-    let toldAt = -Infinity;
-    while (isWorthWaiting(snapshots) && left() > 0 && !this.isInterrupted) {
-      const text = counts(faultsOf(snapshots));
-      if (text !== told || clock.now() - toldAt >= TELL_EVERY) {
-        logger.log(`Waiting for migrations to be applied, ${Math.ceil(left() / 1000)} s left: ${text}.`);
-        told = text;
-        toldAt = clock.now();
-      }
-      await this.sleep(Math.min(waitFor.interval, left()));
-      if (!this.isInterrupted) snapshots = await this.monitor.readNow();
-    }
-    if (told !== '' && faultsOf(snapshots).length === 0) {
-      logger.log(`All migrations are applied, after ${((clock.now() - startedAt) / 1000).toFixed(1)} s.`);
-    }
-    return snapshots;
-  }
-
-  private async sleep(milliseconds: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.interrupt = resolve;
-      timer = clock.setTimeout(resolve, milliseconds);
+    return waitForMigrations(first, {
+      ...waitFor,
+      policy: {},
+      signal: this.interruption.signal,
+      read: () => this.monitor.readNow(),
+      tell: (line) => logger.log(line),
     });
-    clock.clearTimeout(timer);
-    this.interrupt = undefined;
   }
-}
-
-/** A connection that is not up to date. */
-interface Fault {
-  readonly connection: string;
-  /** Names of what is unapplied. */
-  readonly unapplied: readonly string[];
-  /** Why it cannot be read, if it can't. */
-  readonly reason: string | undefined;
-}
-
-function faultsOf(snapshots: readonly Snapshot[]): Fault[] {
-  return snapshots
-    .filter(
-      (snapshot) => !snapshot.synchronizes && verdict(stateUnder(snapshot, {}), {}).status !== 'up-to-date',
-    )
-    .map((snapshot) => ({
-      connection: snapshot.connection,
-      unapplied: stateUnder(snapshot, {})?.unapplied ?? [],
-      reason: reasonOf(snapshot),
-    }));
-}
-
-function isWorthWaiting(snapshots: readonly Snapshot[]): boolean {
-  const faults = faultsOf(snapshots);
-  return faults.length > 0 && !faults.some(({ reason }) => FINAL_REASONS.includes(reason));
-}
-
-function counts(faults: readonly Fault[]): string {
-  return faults
-    .map(({ connection, unapplied, reason }) =>
-      reason === undefined
-        ? `${connection} has ${unapplied.length} unapplied`
-        : `${connection} cannot be read (${reason})`,
-    )
-    .join(', ');
 }
 
 /** Names in a message, at the most. */

@@ -35,10 +35,18 @@ export type MigrationsHealthResult<Key extends string = string> = Readonly<
  *
  * @example
  * ```ts
- * @Get('readyz')
- * @HealthCheck()
- * check() {
- *   return this.health.check([() => this.migrations.isUpToDate('migrations', { once: true })]);
+ * @Controller()
+ * export class HealthController {
+ *   constructor(
+ *     private readonly health: HealthCheckService,
+ *     private readonly migrations: MigrationsHealthIndicator,
+ *   ) {}
+ *
+ *   @Get('readyz')
+ *   @HealthCheck()
+ *   check() {
+ *     return this.health.check([() => this.migrations.isUpToDate('migrations', { once: true })]);
+ *   }
  * }
  * ```
  */

@@ -7,6 +7,15 @@ import type { Attempt } from './reader';
 import { RecordedMigrations } from './recorded';
 import { joinMigrations, type MigrationState, type OrderedMigrations } from './state';
 
+export interface CollectorOptions {
+  /** Milliseconds that one collection may take. */
+  readonly timeout: number;
+  /** Asked about each connection that had to be opened: whether the pool may keep it. */
+  readonly mayStayOpen: (socket: Socket) => boolean;
+  /** Why the DataSource is not connected; `undefined` if nobody knows. */
+  readonly connectionError: () => unknown;
+}
+
 /** Collects one DataSource's state: what its code defines, joined with what its database has recorded. */
 export class Collector {
   private readonly defined: DefinedMigrations;
@@ -14,16 +23,11 @@ export class Collector {
   private last:
     { defined: OrderedMigrations; recorded: readonly string[]; state: MigrationState } | undefined;
 
-  /**
-   * @param timeout - milliseconds that one collection may take
-   * @param mayStayOpen - asked about each connection that had to be opened: whether the pool may keep it
-   */
   constructor(
     private readonly dataSource: DataSource,
-    timeout: number,
-    private readonly mayStayOpen: (socket: Socket) => boolean,
+    private readonly options: CollectorOptions,
   ) {
-    this.defined = new DefinedMigrations(dataSource, timeout / 2);
+    this.defined = new DefinedMigrations(dataSource, options.timeout / 2);
     this.recorded = new RecordedMigrations(dataSource);
   }
 
@@ -47,9 +51,13 @@ export class Collector {
 
   explain(error: unknown): Failure {
     try {
+      const { isInitialized, options } = this.dataSource;
+      if (isInitialized) return failureOf(error, options.type);
       // A destroyed DataSource surfaces as a different error in every driver.
-      if (!this.dataSource.isInitialized) return { reason: 'uninitialized' };
-      return failureOf(error, this.dataSource.options.type);
+      const connectionError = this.options.connectionError();
+      return connectionError === undefined
+        ? { reason: 'uninitialized' }
+        : failureOf(connectionError, options.type);
     } catch {
       return failureOf(error, '');
     }
@@ -68,7 +76,7 @@ export class Collector {
   private async release(connection: OwnConnection | undefined): Promise<void> {
     try {
       const opened = connection?.openedSocket;
-      if (opened === undefined || this.mayStayOpen(opened)) await connection?.release();
+      if (opened === undefined || this.options.mayStayOpen(opened)) await connection?.release();
       else await connection?.close();
     } catch {
       // The collection is answered: a connection that cannot be given back is lost already.

@@ -16,6 +16,8 @@ export interface MonitorOptions extends SelectionOptions {
   /** Milliseconds. */
   readonly timeout: number;
   readonly concurrency: number;
+  /** Why a DataSource is not connected, if whoever connects it knows. */
+  readonly connectionError?: (dataSource: DataSource) => unknown;
 }
 
 /** Milliseconds that collections under way have for their answer when the application shuts down. */
@@ -52,6 +54,12 @@ export class Monitor {
     this.selection.includeAll();
   }
 
+  /** The connections that are exported, by alias, as far as they are known by now. */
+  get exported(): ReadonlyMap<string, DataSource> {
+    const aliases = this.selection.aliases('exported');
+    return new Map(aliases.map((alias) => [alias, this.selection.known.get(alias) as DataSource]));
+  }
+
   /** What a scrape shows: the connections that are exported, read again as `refresh` says. */
   refresh(): Promise<readonly Snapshot[]> {
     const { refresh, maxAge } = this.options;
@@ -80,9 +88,7 @@ export class Monitor {
   /** Reads every exported connection now, whatever `maxAge`, and tells what each came to. */
   async readExported(): Promise<readonly MigrationReading[]> {
     this.reselect(() => this.selection.update('exported'));
-    const asked = this.selection
-      .aliases('exported')
-      .map((alias) => [alias, this.selection.known.get(alias) as DataSource] as const);
+    const asked = [...this.exported];
     const collections = await this.collectNow(this.selection.dataSources('exported'));
     return asked
       .filter(([alias, dataSource]) => this.selection.known.get(alias) === dataSource)
@@ -211,11 +217,14 @@ export class Monitor {
   }
 
   private createReader(dataSource: DataSource): MigrationReader {
-    const collector = new Collector(dataSource, this.options.timeout, (socket) =>
-      this.places.mayStayOpen(socket),
-    );
+    const { timeout, connectionError } = this.options;
+    const collector = new Collector(dataSource, {
+      timeout,
+      mayStayOpen: (socket) => this.places.mayStayOpen(socket),
+      connectionError: () => connectionError?.(dataSource),
+    });
     return new MigrationReader({
-      timeout: this.options.timeout,
+      timeout,
       places: this.places,
       begin: () => collector.begin(),
       explain: (error) => collector.explain(error),

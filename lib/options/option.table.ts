@@ -1,8 +1,9 @@
-import { register } from 'prom-client';
 import { isDataSource } from '../data-source/brand';
-import type { Policy } from '../verdict/verdict';
+import { defaultRegistry } from '../prometheus/client';
 import { NotADataSourceError } from '../prometheus-migrations.errors';
+import type { Policy } from '../verdict/verdict';
 import type {
+  InstrumentMigrationsOptions,
   MetricsRegistry,
   MigrationsExporterOptions,
   PrometheusMigrationsModuleOptions,
@@ -62,7 +63,10 @@ export const EXPORTER_OPTIONS: Rows<MigrationsExporterOptions> = {
     fix: NAME_RULE,
   },
   registry: {
-    default: register,
+    // Only asked if it is needed: with a registry given, no client need be loaded here.
+    get default() {
+      return defaultRegistry();
+    },
     valid: (value) => value !== null && missingMethod(value) === undefined,
     fix: (value) => `Pass a prom-client compatible registry; this one has no ${missingMethod(value)}().`,
   },
@@ -105,6 +109,20 @@ export const EXPORTER_OPTIONS: Rows<MigrationsExporterOptions> = {
     default: [],
     valid: isListOfStrings,
     fix: "Pass an array of aliases, as in ['default'].",
+  },
+};
+
+const { namespace, prefix, registry } = EXPORTER_OPTIONS;
+
+/** The options of `instrumentMigrations`. */
+export const RUN_OPTIONS: Rows<InstrumentMigrationsOptions> = {
+  namespace,
+  prefix,
+  registry,
+  connection: {
+    default: 'default',
+    valid: (value) => typeof value === 'string' && value !== '',
+    fix: "Set it to a name that is not empty, as 'default'.",
   },
 };
 
@@ -170,7 +188,7 @@ export const MODULE_OPTIONS: Rows<PrometheusMigrationsModuleOptions> = {
     fix: (value) =>
       isPlainObject(value)
         ? `Its prefix is ${JSON.stringify(value['prefix'])}. ${NAME_RULE}`
-        : "Set it to true, false or prom-client's configuration of default metrics.",
+        : "Set it to true, false or the client's configuration of default metrics.",
   },
   onUnapplied: { default: 'warn', valid: (value) => ACTIONS.includes(value), fix: ACTION_RULE },
   onUnreadable: { default: 'warn', valid: (value) => ACTIONS.includes(value), fix: ACTION_RULE },

@@ -1,4 +1,3 @@
-import type { DefaultMetricsCollectorConfiguration, RegistryContentType } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import type { Policy } from '../verdict/verdict';
 
@@ -31,7 +30,7 @@ export interface MigrationsExporterOptions {
   /**
    * The registry that the metrics are put into. Of several exporters with the same names on one
    * registry, the newest that is not closed has its metrics there.
-   * @defaultValue prom-client's `register`
+   * @defaultValue `register` of the client that is installed; of both, prom-client's
    */
   registry?: MetricsRegistry | undefined;
   /**
@@ -69,6 +68,18 @@ export interface MigrationsExporterOptions {
   exclude?: readonly string[] | undefined;
 }
 
+/** Options of {@link instrumentMigrations}. What is left out, the module that exports the DataSource decides. */
+export interface InstrumentMigrationsOptions extends Pick<
+  MigrationsExporterOptions,
+  'namespace' | 'prefix' | 'registry'
+> {
+  /**
+   * The label `connection` of the metrics.
+   * @defaultValue the alias under which the DataSource is exported, else `'default'`
+   */
+  connection?: string | undefined;
+}
+
 /** Options of {@link PrometheusMigrationsModule}. An explicit one wins over its environment variable. */
 export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOptions {
   /**
@@ -102,11 +113,10 @@ export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOpt
    */
   address?: string | undefined;
   /**
-   * `true`, or prom-client's configuration: collect process metrics into the registry as well.
+   * `true`, or a configuration: collect the client's process metrics into the registry as well.
    * @defaultValue `false`
    */
-  defaultMetrics?:
-    boolean | Omit<DefaultMetricsCollectorConfiguration<RegistryContentType>, 'register'> | undefined;
+  defaultMetrics?: boolean | DefaultMetricsOptions | undefined;
   /**
    * What to do at start-up if a connection has unapplied migrations. `'warn'`: one line in the log.
    * `'fail'`: the application does not start, with a {@link MigrationsGateError}. A DataSource with
@@ -136,6 +146,18 @@ export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOpt
    * @defaultValue none
    */
   statusPath?: string | undefined;
+}
+
+/** Configuration of the process metrics: the client's, without its `register`. */
+export interface DefaultMetricsOptions {
+  /** Put before their names. */
+  prefix?: string;
+  /** Labels of all of them. */
+  labels?: object;
+  /** Seconds. */
+  gcDurationBuckets?: number[];
+  /** Milliseconds. */
+  eventLoopMonitoringPrecision?: number;
 }
 
 /** What to do at start-up with what is not as it should be. */
@@ -175,3 +197,5 @@ export type ResolvedModuleOptions = Resolved<
   PrometheusMigrationsModuleOptions,
   'namespace' | 'port' | 'portRange' | 'waitFor' | 'readiness' | 'statusPath'
 >;
+/** Options of instrumentation with the environment and the defaults filled in. */
+export type ResolvedRunOptions = Resolved<InstrumentMigrationsOptions, 'namespace'>;

@@ -1,11 +1,13 @@
 import { isDataSource } from '../data-source/brand';
 import { describe, InvalidOptionError, NotADataSourceError } from '../prometheus-migrations.errors';
-import { EXPORTER_OPTIONS, isPlainObject, MODULE_OPTIONS, type OptionRow } from './option.table';
+import { EXPORTER_OPTIONS, isPlainObject, MODULE_OPTIONS, type OptionRow, RUN_OPTIONS } from './option.table';
 import type {
+  InstrumentMigrationsOptions,
   MigrationsExporterOptions,
   PrometheusMigrationsModuleOptions,
   ResolvedExporterOptions,
   ResolvedModuleOptions,
+  ResolvedRunOptions,
 } from './option.types';
 
 /** `process.env`, or what stands for it. */
@@ -33,6 +35,18 @@ export function resolveModuleOptions(
   environment: Environment,
 ): ResolvedModuleOptions {
   return resolve(MODULE_OPTIONS, options, environment) as unknown as ResolvedModuleOptions;
+}
+
+/**
+ * Checks the options of `instrumentMigrations` and fills in the environment and the defaults.
+ *
+ * @throws {@link InvalidOptionError} for a value that cannot work
+ */
+export function resolveRunOptions(
+  options: InstrumentMigrationsOptions,
+  environment: Environment,
+): ResolvedRunOptions {
+  return resolve(RUN_OPTIONS, options, environment) as unknown as ResolvedRunOptions;
 }
 
 /** The winner of an option, its environment variable and its default. */

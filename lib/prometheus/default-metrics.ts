@@ -1,10 +1,10 @@
-import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { nameOfError } from '../logger';
 import type { MetricsRegistry, ResolvedModuleOptions } from '../options/option.types';
 import { describe, InvalidOptionError } from '../prometheus-migrations.errors';
+import { clientOf } from './client';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
 
-/** prom-client's process metrics in a registry, if the options want them and nobody else collects them. */
+/** The client's process metrics in a registry, if the options want them and nobody else collects them. */
 export class DefaultMetrics implements MetricSet {
   readonly key: string;
   readonly description: string;
@@ -36,15 +36,15 @@ export class DefaultMetrics implements MetricSet {
     const before = new Set(this.names());
     const added = () => this.names().filter((name) => !before.has(name));
     try {
-      collectDefaultMetrics({
+      clientOf(this.registry).collectDefaultMetrics({
         ...(typeof this.option === 'object' ? this.option : {}),
-        register: this.registry as Registry,
+        register: this.registry,
       });
     } catch (error) {
       for (const name of added()) this.registry.removeSingleMetric(name);
       throw new InvalidOptionError(
         'defaultMetrics',
-        `is ${describe(this.option)}, which prom-client refuses (${error instanceof Error ? error.message : nameOfError(error)})`,
+        `is ${describe(this.option)}, which the Prometheus client refuses (${error instanceof Error ? error.message : nameOfError(error)})`,
         'Correct its configuration, or set it to false.',
       );
     }

@@ -3,6 +3,7 @@ import { Monitor } from '../monitor/monitor';
 import type { MigrationReading } from '../monitor/snapshots';
 import type { MetricsRegistry, MigrationsExporterOptions } from '../options/option.types';
 import { checkDataSource, resolveExporterOptions } from '../options/resolve';
+import { checkChoice } from './client';
 import { MigrationMetrics } from './metrics';
 
 /**
@@ -56,7 +57,10 @@ export class MigrationsExporter {
   async exportMigrations(): Promise<readonly MigrationReading[]> {
     this.metrics.publish();
     this.monitor.includeAll();
-    return this.monitor.readExported();
+    const readings = await this.monitor.readExported();
+    // With the runs of the DataSources that were found just now.
+    this.metrics.publish();
+    return readings;
   }
 
   /**
@@ -70,12 +74,15 @@ export class MigrationsExporter {
   async exportMigrationsForDatabase(alias: string, dataSource: DataSource): Promise<MigrationReading> {
     checkDataSource(alias, dataSource);
     this.metrics.publish();
-    return this.monitor.readOne(alias, dataSource);
+    const reading = await this.monitor.readOne(alias, dataSource);
+    // With its runs.
+    this.metrics.publish();
+    return reading;
   }
 
   /**
    * Stops exporting a connection: its series disappear, and stay away until
-   * {@link exportMigrationsForDatabase} is called for that alias.
+   * {@link MigrationsExporter.exportMigrationsForDatabase} is called for that alias.
    */
   forgetDatabase(alias: string): void {
     this.monitor.forget(alias);
@@ -93,6 +100,7 @@ export class MigrationsExporter {
 
 function createParts(options: MigrationsExporterOptions): { monitor: Monitor; metrics: MigrationMetrics } {
   const resolved = resolveExporterOptions(options, process.env);
+  checkChoice(options.registry);
   const monitor = new Monitor(resolved);
   return { monitor, metrics: new MigrationMetrics(resolved.registry, resolved, monitor) };
 }

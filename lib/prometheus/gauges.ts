@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { type MigrationState, migrationTimestamp } from '../migration/state';
 import type { Snapshot } from '../monitor/snapshots';
+import type { Aggregator } from './client';
 import type { MetricKey } from './names';
 
 /** One metric family: a gauge with the label `connection`. */
 export interface MigrationGauge {
   readonly key: MetricKey;
   readonly help: string;
-  /** How prom-client's `AggregatorRegistry` makes one value of those of several workers. */
-  readonly aggregator: 'max' | 'min';
+  readonly aggregator: Aggregator;
   /** Labels beside `connection`. */
   readonly labels?: (snapshot: Snapshot) => Readonly<Record<string, string>>;
   readonly labelNames?: readonly string[];

@@ -1,11 +1,12 @@
-import { Counter, Gauge } from 'prom-client';
 import { FAILURE_REASONS } from '../migration/failure';
 import type { Monitor } from '../monitor/monitor';
 import type { Snapshot } from '../monitor/snapshots';
 import type { MetricsRegistry } from '../options/option.types';
+import { clientOf } from './client';
 import { COLLECTION_ERRORS_HELP, MIGRATION_GAUGES } from './gauges';
 import { type MetricNaming, metricNames } from './names';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
+import { RunExport } from './run-export';
 
 /** The metrics of one monitor, in a registry from when something is exported until they are withdrawn. */
 export class MigrationMetrics implements MetricSet {
@@ -14,6 +15,7 @@ export class MigrationMetrics implements MetricSet {
   isClosing = false;
   private isWithdrawn = false;
   private made: readonly RegisteredMetric[] | undefined;
+  private readonly runs: RunExport;
   /** What all metrics show that are collected in one turn of the event loop: those of one scrape. */
   private scrape: Promise<readonly Snapshot[]> | undefined;
 
@@ -24,6 +26,7 @@ export class MigrationMetrics implements MetricSet {
   ) {
     this.key = metricNames(naming).applied;
     this.description = `"${this.key.replace(/_applied_total$/, '_*')}"`;
+    this.runs = new RunExport(registry, naming, monitor);
   }
 
   /**
@@ -32,13 +35,16 @@ export class MigrationMetrics implements MetricSet {
    * @throws {@link RegistryInUseError} if the registry holds one of the names already
    */
   publish(): void {
-    if (!this.isWithdrawn && !this.isClosing) claim(this);
+    if (this.isWithdrawn || this.isClosing) return;
+    claim(this);
+    this.runs.publish();
   }
 
   /** Takes them out for good. */
   withdraw(): void {
     this.isWithdrawn = true;
     release(this);
+    this.runs.withdraw();
   }
 
   /**
@@ -52,8 +58,9 @@ export class MigrationMetrics implements MetricSet {
   private gauges(): RegisteredMetric[] {
     const names = metricNames(this.naming);
     const refresh = () => this.refresh();
+    const { Gauge } = clientOf(this.registry);
     return MIGRATION_GAUGES.map(({ key, help, aggregator, labelNames = [], labels, value }) => {
-      const gauge: Gauge & { readonly name?: string } = new Gauge({
+      const gauge = new Gauge({
         name: names[key],
         help,
         aggregator,
@@ -76,7 +83,8 @@ export class MigrationMetrics implements MetricSet {
   /** Counted by the monitor, so that neither `resetMetrics()` nor another owner can lose a failure. */
   private collectionErrors(): RegisteredMetric {
     const refresh = () => this.refresh();
-    const counter: Counter & { readonly name?: string } = new Counter({
+    const { Counter } = clientOf(this.registry);
+    const counter = new Counter({
       name: metricNames(this.naming).collectionErrors,
       help: COLLECTION_ERRORS_HELP,
       labelNames: ['connection', 'reason'],
@@ -96,6 +104,8 @@ export class MigrationMetrics implements MetricSet {
   private refresh(): Promise<readonly Snapshot[]> {
     if (this.scrape === undefined) {
       this.scrape = this.monitor.refresh();
+      // Lazily loaded modules bring DataSources. From the next scrape on their runs are shown as well.
+      if (!this.isWithdrawn && !this.isClosing) this.runs.update();
       // Not a timer: one that a test fakes would hold this scrape's figures for ever.
       void Promise.resolve().then(() => (this.scrape = undefined));
     }

@@ -18,6 +18,9 @@ const NAMES = {
   collectionDuration: 'migrations_collection_duration_seconds',
   lastSuccess: 'migrations_last_success_timestamp_seconds',
   collectionErrors: 'migrations_collection_errors_total',
+  runDuration: 'migrations_run_duration_seconds',
+  runsInProgress: 'migrations_runs_in_progress',
+  lastRun: 'migrations_last_run_timestamp_seconds',
 } as const;
 
 /** Key of a metric in {@link METRIC_NAMES} and {@link metricNames}. */

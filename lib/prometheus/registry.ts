@@ -86,15 +86,17 @@ function newestOf({ sets }: Owners): MetricSet | undefined {
 
 function putIn({ registry, metrics }: MetricSet): void {
   const all = metrics();
-  const taken = all.find(({ name }) => ![undefined, ...all].includes(holderOf(registry, name)));
+  const taken = all.find((metric) => ![undefined, ...all].includes(holderOf(registry, metric)));
   if (taken !== undefined) {
     throw new RegistryInUseError(
-      `The registry already holds a metric "${taken.name}". ` +
+      `The registry already holds a metric "${nameOf(taken)}". ` +
         'Set the option registry, prefix or namespace to another, or register that metric elsewhere.',
     );
   }
-  for (const metric of all)
-    if (holderOf(registry, metric.name) === undefined) registry.registerMetric(metric);
+  for (const metric of all) {
+    if (holderOf(registry, metric) !== undefined) continue;
+    registry.registerMetric(Object.assign(metric, { name: nameOf(metric) }));
+  }
 }
 
 /** For a set that was there before: whoever took one of its names since keeps it. */
@@ -109,12 +111,22 @@ function tryToPutIn(set: MetricSet): void {
 /** Takes out what is the set's own; what somebody else has put there since stays. */
 function takeOut({ registry, metrics }: MetricSet): void {
   for (const metric of metrics()) {
-    if (holderOf(registry, metric.name) === metric) registry.removeSingleMetric(metric.name);
+    if (holderOf(registry, metric) === metric) registry.removeSingleMetric(nameOf(metric));
   }
 }
 
-function holderOf(registry: MetricsRegistry, name: string): RegisteredMetric | undefined {
-  return registry.getSingleMetric(name) as RegisteredMetric | undefined;
+/** The metric that a registry holds under the name of one of ours. */
+function holderOf(registry: MetricsRegistry, metric: RegisteredMetric): RegisteredMetric | undefined {
+  return registry.getSingleMetric(nameOf(metric)) as RegisteredMetric | undefined;
+}
+
+const names = new WeakMap<RegisteredMetric, string>();
+
+/** The name that a metric had at first: a registry of OpenMetrics takes `_total` off when it is scraped. */
+function nameOf(metric: RegisteredMetric): string {
+  const name = names.get(metric) ?? metric.name;
+  names.set(metric, name);
+  return name;
 }
 
 function warn(owners: Owners, { description }: MetricSet): void {

@@ -35,6 +35,7 @@ import { QUERIES, STATE, VARIABLES } from './migrations.queries';
 
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 const LEGEND = '{{namespace}} {{job}} {{connection}}';
+const BY_OUTCOME = `${LEGEND} {{outcome}}`;
 
 const UNREADABLE = { text: 'unreadable', color: 'red' };
 const STATE_MAPPINGS: ValueMapping[] = [
@@ -181,6 +182,38 @@ const panels = () => [
   )
     .span(8)
     .withTarget(query('A', QUERIES.age).range()),
+
+  new RowBuilder('Runs'),
+  new TableBuilder()
+    .title('Last run')
+    .description(
+      'When a run of migrations last ended, by outcome, on any replica or in a Job that pushes it. Empty: nothing is ' +
+        'instrumented with `instrumentMigrations`, or nothing has run yet.',
+    )
+    .datasource(DATASOURCE)
+    .span(8)
+    .height(8)
+    .unit(DatetimeISO)
+    .filterable(true)
+    .withTarget(query('A', QUERIES.lastRun, BY_OUTCOME).instant().format(PromQueryFormat.Table))
+    .withTransformation({
+      id: 'organize',
+      options: { excludeByName: { Time: true }, renameByName: { Value: 'ended' } },
+    }),
+  timeSeries(
+    'Duration of runs',
+    'How long a run of migrations took on average, by outcome, since the start of each process.',
+    Seconds,
+  )
+    .span(8)
+    .withTarget(query('A', QUERIES.runDuration, BY_OUTCOME).range()),
+  steps(
+    'Runs in progress',
+    'Runs of migrations that have begun and not ended, on all replicas together. One that stays waits for a lock, or ' +
+      'changes a large table.',
+  )
+    .span(8)
+    .withTarget(query('A', QUERIES.runsInProgress).range()),
 
   new RowBuilder('Replicas'),
   steps(

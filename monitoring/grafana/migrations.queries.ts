@@ -2,8 +2,8 @@ import { type MetricKey, metricNames } from '../../lib/prometheus/names';
 
 const METRICS = metricNames({ prefix: '${metrics}' });
 
-const selected = (key: MetricKey): string =>
-  `${METRICS[key]}{namespace=~"$namespace", job=~"$job", connection=~"$connection"}`;
+const selected = (key: MetricKey, suffix: '' | '_sum' | '_count' = ''): string =>
+  `${METRICS[key]}${suffix}{namespace=~"$namespace", job=~"$job", connection=~"$connection"}`;
 
 /** One value for each connection of an application, whichever of its replicas it comes from. */
 const perConnection = (
@@ -46,6 +46,13 @@ export const QUERIES = {
   unreadableReplicas: perConnection('sum', `1 - ${selected('collectionSuccess')}`),
   allReplicas: perConnection('count', selected('collectionSuccess')),
   replicas: perConnection('max', selected('unapplied'), 'instance'),
+  // Grafana's dates are in milliseconds.
+  lastRun: `1000 * ${perConnection('max', selected('lastRun'), 'outcome')}`,
+  // Not of an interval: a Job pushes one run, whose count is 1 for ever.
+  runDuration:
+    `${perConnection('sum', selected('runDuration', '_sum'), 'outcome')}\n` +
+    `/ (${perConnection('sum', selected('runDuration', '_count'), 'outcome')} > 0)`,
+  runsInProgress: perConnection('sum', selected('runsInProgress')),
   fingerprints: perConnection('max', selected('info'), 'instance', 'database', 'fingerprint'),
 } as const;
 

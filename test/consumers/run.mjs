@@ -28,12 +28,16 @@ const REQUIRED = [
   'CHANGELOG.md',
   'dist/lib/index.js',
   'dist/lib/index.d.ts',
+  'docs/command-line.md',
   'docs/report.schema.json',
   'docs/runbooks.md',
   'monitoring/generate.mjs',
   'monitoring/grafana/migrations.json',
+  'monitoring/kubernetes/migration-job.example.yaml',
   'monitoring/prometheus/migrations.rules.yml',
 ];
+/** Optional peers: npm installs those that a consumer names. */
+const CLIENTS = ['prom-client', '@prometheus-io/client'];
 /** Installations and test runs at the same time: each keeps about one core busy. */
 const AT_ONCE = 2;
 
@@ -106,7 +110,7 @@ async function installNode(version, directory) {
   return join(home, 'node_modules/node/bin');
 }
 
-function dependenciesOf({ nest, typeorm, platform, dependencies }) {
+function dependenciesOf({ nest, typeorm, platform, clients, dependencies }) {
   return {
     '@nestjs/common': nest,
     '@nestjs/core': nest,
@@ -115,27 +119,41 @@ function dependenciesOf({ nest, typeorm, platform, dependencies }) {
     typeorm,
     // Not among the dependencies of Nest's package, which needs them.
     ...(platform === 'express' && { '@types/express': '5' }),
+    ...clients,
     ...dependencies,
   };
 }
 
-/** A consumer project in a directory of its own; the test of an extra is named after its package. */
+/** A file about a package, or several, is named after them. */
+const fileOf = (...packages) => packages.map((name) => name.replace('@', '').replace('/', '-')).join('-and-');
+
+/** A consumer project in a directory of its own. */
 function writeConsumer(entry, directory) {
-  const { consumer, format, platform, dependencies = {} } = entry;
+  const { consumer, format, platform, clients, dependencies = {} } = entry;
   const files = import.meta.dirname;
   const filter = (path) => !/[\\/](node_modules|dist|package-lock\.json)$/.test(path);
   const source = join(directory, 'src');
   cpSync(join(files, consumer), directory, { recursive: true, filter });
   cpSync(join(files, 'shared'), source, { recursive: true });
   cpSync(join(files, `platforms/${platform}.ts`), join(source, 'platform.ts'));
-  for (const name of Object.keys(dependencies)) {
-    const test = `${name.replace('@', '').replace('/', '-')}.test.ts`;
+  const [client] = Object.keys(clients);
+  cpSync(join(files, `clients/${fileOf(client)}.ts`), join(source, 'client.ts'));
+  for (const packages of [Object.keys(clients), ...Object.keys(dependencies)]) {
+    const test = `${fileOf(...[packages].flat())}.test.ts`;
     if (existsSync(join(files, 'extras', test))) cpSync(join(files, 'extras', test), join(source, test));
   }
   const { devDependencies, ...manifest } = readManifest(directory);
+  if (entry.skipLibCheck) skipLibCheck(directory);
   // All of one kind: what the entry names takes the place of what the project does.
   const all = { ...devDependencies, ...manifest.dependencies, ...dependenciesOf(entry) };
-  writeManifest(directory, { ...manifest, type: format, dependencies: all });
+  // TypeORM's peers end at better-sqlite3 12; only 13 has a binary for every Node.js.
+  writeManifest(directory, { ...manifest, type: format, dependencies: all, overrides: entry.overrides });
+}
+
+/** TypeORM 0.3.12's own declarations do not compile with those of today's Node.js. */
+function skipLibCheck(directory) {
+  const file = join(directory, 'tsconfig.json');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('"skipLibCheck": false', '"skipLibCheck": true'));
 }
 
 async function tryConsumer(entry, tarball, directory) {
@@ -146,6 +164,10 @@ async function tryConsumer(entry, tarball, directory) {
   const env = { PATH: `${bin}${delimiter}${process.env.PATH}` };
   env.MATRIX_NODE = (await run(project, env, 'node', '--version')).trim();
   await run(project, env, 'npm', 'install', '--no-audit', '--no-fund', tarball);
+  const surplus = CLIENTS.filter((name) => !(name in entry.clients));
+  if (surplus.some((name) => existsSync(join(project, 'node_modules', name)))) {
+    throw new Error(`Installed, though nobody asked for it: ${surplus.join(', ')}`);
+  }
   await run(project, env, 'npm', 'test');
   const versions = Object.keys(readManifest(project).dependencies)
     .filter((name) => !name.startsWith('@types/') && name !== 'nestjs-prometheus-migrations')

@@ -83,10 +83,10 @@ describe.each(PLATFORM_NAMES)('a value that only the start can judge, on %s', (p
     });
   });
 
-  it('default metrics that prom-client refuses: nothing is left behind', async () => {
+  it('default metrics that the client refuses: nothing is left behind', async () => {
     expect(await refusal({ defaultMetrics: { labels: { 'not a label': 'x' } } })).toMatch(
       new RegExp(
-        `^${REFUSED}defaultMetrics is an object of Object, which prom-client refuses \\(.+\\)\\. Correct`,
+        `^${REFUSED}defaultMetrics is an object of Object, which the Prometheus client refuses \\(.+\\)\\. Correct`,
       ),
     );
   });

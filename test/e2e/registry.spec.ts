@@ -1,5 +1,5 @@
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, type OpenMetricsContentType, Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MigrationsExporter, PrometheusMigrationsModule } from '../../lib';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
@@ -61,6 +61,20 @@ describe('the registry of a running application', () => {
     expect(readingsOf(after, 'default')).toMatchObject(READ);
     expect(namesIn(after)).toEqual(namesIn(before));
     expect(samples(after).get('process_start_time_seconds')).toBeTypeOf('number');
+  });
+
+  it('of OpenMetrics shows each metric once at every scrape, and none when the application has closed', async () => {
+    const openMetrics = new Registry<OpenMetricsContentType>();
+    openMetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    const { app, scrape } = await start({ registry: openMetrics });
+    const first = namesIn(await scrape.application());
+    expect(first).toContain('typeorm_migrations_collection_errors');
+    expect(new Set(first).size).toBe(first.length);
+    expect(namesIn(await scrape.application())).toEqual(first);
+    openMetrics.clear();
+    expect(namesIn(await scrape.application())).toEqual(first);
+    await app.close();
+    expect(openMetrics.getMetricsAsArray()).toEqual([]);
   });
 
   it('that was cleared has all back when the application exports by hand', async () => {

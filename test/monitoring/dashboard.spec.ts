@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { metricNames } from '../../lib/prometheus/names';
 import { migrationsDashboard } from '../../monitoring/grafana/migrations.dashboard';
 import { dashboard, dashboardExpressions, dashboardFile, panels, targetsOf } from '../support/dashboard';
-import { assertPromql, metricNamesIn, nodesOf, type SyntaxNode } from '../support/promql';
+import { assertPromql, metricNamesIn, metricOf, nodesOf, type SyntaxNode } from '../support/promql';
 
 const prefixes = ['typeorm', 'django', 'acme_typeorm'];
 
@@ -78,7 +78,7 @@ describe('Grafana dashboard', () => {
     });
 
     it('asks for all the metrics there are, and for no other', () => {
-      const asked = new Set(expressions.flatMap(({ expression }) => metricNamesIn(expression)));
+      const asked = new Set(expressions.flatMap(({ expression }) => metricNamesIn(expression).map(metricOf)));
       expect([...asked].sort()).toEqual(Object.values(names).sort());
     });
 

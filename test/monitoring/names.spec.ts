@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it } from 'vitest';
-import { PrometheusMigrationsModule } from '../../lib';
+import { instrumentMigrations, PrometheusMigrationsModule } from '../../lib';
 import { METRIC_NAMES, metricNames } from '../../lib/prometheus/names';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { dashboardExpressions } from '../support/dashboard';
 import { defineMigrations } from '../support/migrations';
-import { metricNamesIn } from '../support/promql';
+import { metricNamesIn, metricOf } from '../support/promql';
 import { hasPrometheus, metricFindings } from '../support/promtool';
 import { alertsIn, type Rule, rulesIn } from '../support/rules';
 
@@ -26,14 +26,28 @@ describe('the rules', () => {
   });
 
   it('use every metric that tells a state', () => {
-    const { collectionDuration, lastSuccess, collectionErrors, newestApplied, oldestUnapplied, ...states } =
-      METRIC_NAMES;
+    const {
+      collectionDuration,
+      lastSuccess,
+      collectionErrors,
+      newestApplied,
+      oldestUnapplied,
+      runDuration,
+      ...states
+    } = METRIC_NAMES;
 
     expect(used(RULES)).toEqual(expect.arrayContaining(Object.values(states)));
-    // How long a reading took, when and why one failed, and how old migrations are, are for people: on the dashboard.
-    for (const name of [collectionDuration, lastSuccess, collectionErrors, newestApplied, oldestUnapplied]) {
-      expect(used(RULES)).not.toContain(name);
-    }
+    // How long a reading or a run took, when and why a reading failed, and how old migrations are, are for people: on
+    // the dashboard.
+    const forPeople = [
+      collectionDuration,
+      lastSuccess,
+      collectionErrors,
+      newestApplied,
+      oldestUnapplied,
+      runDuration,
+    ];
+    expect(used(RULES).filter((name) => forPeople.includes(metricOf(name)))).toEqual([]);
   });
 
   it('for django-prometheus use its two metrics, and nothing else', () => {
@@ -53,7 +67,7 @@ describe('the rules', () => {
 
 describe('the dashboard', () => {
   it('uses every metric there is, and no other', () => {
-    const names = dashboardExpressions().flatMap(({ expression }) => metricNamesIn(expression));
+    const names = dashboardExpressions().flatMap(({ expression }) => metricNamesIn(expression).map(metricOf));
 
     expect([...new Set(names)].sort()).toEqual([...OWN].sort());
   });
@@ -65,7 +79,7 @@ describe('the documentation', () => {
   it.each(documents)('%s names no metric that is not exported', (document) => {
     const named = read(document).match(/(?<!:)\b(typeorm|django)_migrations_\w+/g) ?? [];
 
-    expect(named.filter((name) => ![...OWN, ...Object.values(DJANGO)].includes(name))).toEqual([]);
+    expect(named.filter((name) => ![...OWN, ...Object.values(DJANGO)].includes(metricOf(name)))).toEqual([]);
   });
 
   it.each(documents)('%s names no recorded metric that is not recorded', (document) => {
@@ -91,7 +105,7 @@ describe('the documentation', () => {
   );
 
   it('lists every alert with the time it takes and its severity', () => {
-    const rows = read('README.md')
+    const rows = read('docs/alerts.md')
       .split('<!-- alerts -->')[1]!
       .trim()
       .split('\n\n')[0]!
@@ -127,15 +141,18 @@ describe.skipIf(!hasPrometheus)('promtool check metrics', () => {
   afterEach(closeApplications);
 
   it('finds nothing but the two names that are older than its rules', async () => {
+    const registry = new Registry();
     const { get } = await startApplication({
       imports: [
         sqliteModule(defineMigrations(3), { applied: 1 }),
         PrometheusMigrationsModule.forRoot({
-          registry: new Registry(),
+          registry,
           dataSources: { user_data: new DataSource({ type: 'better-sqlite3', database: ':memory:' }) },
         }),
       ],
     });
+    const job = new DataSource({ type: 'better-sqlite3', database: ':memory:', migrationsRun: true });
+    await (await instrumentMigrations(job, { registry, connection: 'job' }).initialize()).destroy();
     const exposition = await get();
 
     for (const name of OWN) expect(exposition).toContain(`# TYPE ${name} `);

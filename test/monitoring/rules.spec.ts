@@ -21,6 +21,8 @@ const SUITES: Record<string, { rules: string; cases: RuleTests }> = {
   TypeormMigrationsNoneDefined: { rules: RULES, cases: cases('none-defined') },
   TypeormMigrationsReplicasDisagree: { rules: RULES, cases: cases('replicas-disagree') },
   TypeormMigrationsAbsent: { rules: RULES, cases: cases('absent') },
+  TypeormMigrationsRunFailed: { rules: RULES, cases: cases('run-failed') },
+  TypeormMigrationsRunStuck: { rules: RULES, cases: cases('run-stuck') },
   MigrationsUnapplied: { rules: COMPAT_RULES, cases: cases('unapplied', asDjango) },
   MigrationsAppliedDecreased: { rules: COMPAT_RULES, cases: cases('applied-decreased', asDjango) },
   MigrationsDatabaseUnreachable: { rules: COMPAT_RULES, cases: cases('django-compat') },

@@ -20,10 +20,11 @@ export interface CompiledFixture {
  * Compiles a copy of the library and a fixture: Node.js runs neither as it is.
  *
  * @param fixture - as `test/e2e/cluster.fixture`
+ * @param others - files that it imports, besides the library and test/support
  */
-export async function compileFixture(fixture: string): Promise<CompiledFixture> {
+export async function compileFixture(fixture: string, ...others: string[]): Promise<CompiledFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'fixture-'));
-  for (const part of [...PARTS, `${fixture}.ts`])
+  for (const part of [...PARTS, ...others, `${fixture}.ts`])
     await cp(join(PROJECT, part), join(folder, part), { recursive: true });
   await symlink(join(PROJECT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   // Types are checked where the whole project is.

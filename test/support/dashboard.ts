@@ -47,6 +47,9 @@ export function dashboardExpressions(prefix = 'typeorm'): { panel: string; expre
   ].map(({ panel, expression }) => ({ panel, expression: substitute(expression) }));
 }
 
+/** Expressions that have an answer only where something is instrumented with `instrumentMigrations`. */
+export const ABOUT_RUNS = /_migrations_(run|runs|last_run)_/;
+
 /** What is PromQL in the query of a variable. */
 function selectorOf(query: unknown): string {
   const selector = /^label_values\((.+), \w+\)$/.exec(String(query))?.[1];

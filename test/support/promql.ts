@@ -42,3 +42,8 @@ export function metricNamesIn(expression: string): string[] {
     .map((matcher) => textOf(matcher.getChild('StringLiteral'))?.slice(1, -1));
   return [...new Set([...names, ...matched].filter((name) => name !== undefined))];
 }
+
+/** The metric that a series belongs to: those of a histogram have endings of their own. */
+export function metricOf(name: string): string {
+  return name.replace(/(?<=_seconds)_(bucket|sum|count)$/, '');
+}

@@ -5,7 +5,11 @@ import { BoundedPlaces } from '../../lib/monitor/places';
 
 /** Reads a DataSource again at each call, and gives the counts, or the reason why there are none. */
 export function countsOf(dataSource: DataSource, timeout = 5000) {
-  const collector = new Collector(dataSource, timeout, () => true);
+  const collector = new Collector(dataSource, {
+    timeout,
+    mayStayOpen: () => true,
+    connectionError: () => undefined,
+  });
   const reader = new MigrationReader({
     timeout,
     places: new BoundedPlaces(16),

@@ -4,9 +4,9 @@ import { Controller, Get, type INestApplication } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { MigrationsHealthIndicator, PrometheusMigrationsModule } from 'nestjs-prometheus-migrations';
-import { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { scrape, start } from './application.js';
+import { Registry } from './client.js';
 
 @Controller()
 class HealthController {

@@ -11,7 +11,11 @@ describe('Collector', () => {
     const database = new SimulatedDatabase(true);
     const options = { type: 'sap', migrations: ['nowhere/*.js'] };
     Object.assign(database.dataSource, { migrations: [], options });
-    const { state, released, destroy } = new Collector(database.dataSource, 3000, () => true).begin();
+    const { state, released, destroy } = new Collector(database.dataSource, {
+      timeout: 3000,
+      mayStayOpen: () => true,
+      connectionError: () => undefined,
+    }).begin();
     const failed = expect(state).rejects.toThrow('timeout');
     expect(destroy()).toBe(true);
     await vi.advanceTimersByTimeAsync(2000);

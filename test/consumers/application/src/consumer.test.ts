@@ -6,8 +6,8 @@ import {
   MigrationsExporter,
   PrometheusMigrationsModule,
 } from 'nestjs-prometheus-migrations';
-import { Registry } from 'prom-client';
-import { assertFigures, assertNothingWritten, start } from './application.js';
+import { assertFigures, assertNothingWritten, scrape, start } from './application.js';
+import { type OpenMetricsContentType, openMetricsContentType, Registry } from './client.js';
 
 @Injectable()
 class MigrationsService {
@@ -49,6 +49,24 @@ describe('an application', () => {
     });
     await assertFigures(app, { path: '/one' });
     await assertFigures(app, { path: '/two', family: 'django' });
+  });
+
+  it('collects the default metrics', async () => {
+    app = await start({
+      imports: [PrometheusMigrationsModule.forRoot({ registry: new Registry(), defaultMetrics: true })],
+    });
+    assert.match((await scrape(app)).body, /^process_cpu_user_seconds_total \d/m);
+  });
+
+  it('serves OpenMetrics', async () => {
+    const registry = new Registry<OpenMetricsContentType>();
+    registry.setContentType(openMetricsContentType);
+    app = await start({ imports: [PrometheusMigrationsModule.forRoot({ registry })] });
+    await assertFigures(app, { expectedType: openMetricsContentType });
+    const errors = /^typeorm_migrations_collection_errors_total\{connection="default",reason="other"\} 0$/gm;
+    const { body } = await scrape(app);
+    assert.equal(body.match(errors)?.length, 1);
+    assert.ok(body.endsWith('# EOF\n'));
   });
 
   it('starts with an exporter that a test writes by hand: it has no hidden members', async () => {

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { PrometheusMigrationsModule } from 'nestjs-prometheus-migrations';
-import { Registry } from 'prom-client';
 import { assertFigures, assertNothingWritten, scrape, start } from './application';
+import { Registry } from './client';
 
 describe('an application in Jest', () => {
   let app: INestApplication;

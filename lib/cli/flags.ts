@@ -1,0 +1,214 @@
+import { parseArgs } from 'node:util';
+import { FORBIDDEN } from '../verdict/verdict';
+import { CommandError } from './command-error';
+import { closest } from './did-you-mean';
+
+export const COMMANDS = {
+  check: 'Tells by its exit code whether every migration is applied.',
+  metrics: 'Prints the metrics once, for a textfile collector or a Job.',
+} as const;
+export type Command = keyof typeof COMMANDS;
+
+/** One flag of the command line. */
+export interface FlagRow {
+  readonly short?: string;
+  /** What stands for its value in the help; a flag without is a switch. */
+  readonly value?: string;
+  /** Whether it can be given several times. */
+  readonly multiple?: boolean;
+  /** The commands that know it. */
+  readonly commands: readonly Command[];
+  readonly help: string;
+  readonly default?: string;
+  /** Turns the text into the value; `undefined` if it cannot. */
+  readonly parse?: (text: string) => unknown;
+  /** What a value must be, as a sentence. */
+  readonly rule?: string;
+}
+
+const BOTH: readonly Command[] = ['check', 'metrics'];
+/** Timers hold no more milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Every flag there is: what is parsed, what the help says and what the documentation is checked against. */
+export const FLAGS = {
+  'data-source': {
+    short: 'd',
+    value: '[alias=]file',
+    multiple: true,
+    commands: BOTH,
+    help: 'A file that exports one TypeORM DataSource. Repeat it for several. Without an alias the connection is called "default", or after the file if there are several without one.',
+  },
+  module: {
+    short: 'm',
+    value: 'file',
+    commands: BOTH,
+    help: 'A file that exports a Nest module: every DataSource of it is read. Constructors and factories of its providers run; lifecycle hooks such as onModuleInit do not.',
+  },
+  import: {
+    value: 'module',
+    multiple: true,
+    commands: BOTH,
+    help: 'An ES module to load first, as with `node --import`.',
+  },
+  require: {
+    short: 'r',
+    value: 'module',
+    multiple: true,
+    commands: BOTH,
+    help: 'A CommonJS module to load first, as with `node --require`.',
+  },
+  timeout: {
+    value: 'ms',
+    commands: BOTH,
+    default: '3000',
+    help: 'Milliseconds in which a connection must be made, and again in which it must answer.',
+    parse: (text) => numberWithin(text, 1, LONGEST_TIMER),
+    rule: 'Give a number of milliseconds, 1 or more.',
+  },
+  wait: {
+    value: 'seconds',
+    commands: ['check'],
+    default: '0',
+    help: 'Seconds to wait for somebody else to apply the migrations. Ends as soon as they are applied, or if waiting cannot help.',
+    parse: (text) => numberWithin(text, 0, LONGEST_TIMER / 1000),
+    rule: 'Give a number of seconds, 0 or more.',
+  },
+  'fail-on': {
+    value: 'list',
+    commands: ['check'],
+    default: 'unapplied',
+    help: `What exits with 1, separated by commas: ${FORBIDDEN.slice(0, 3).join(', ')}. An unreadable connection always exits with 2.`,
+    parse: (text) => {
+      const names = text.split(',').map((name) => name.trim());
+      return names.every((name) => (FORBIDDEN as readonly string[]).includes(name)) ? names : undefined;
+    },
+    rule: `Give one or more of ${FORBIDDEN.join(', ')}, separated by commas.`,
+  },
+  json: {
+    commands: ['check'],
+    help: 'Print the report as JSON (docs/report.schema.json).',
+  },
+  quiet: {
+    short: 'q',
+    commands: ['check'],
+    help: 'Print nothing at all: only the exit code tells.',
+  },
+  textfile: {
+    value: 'path',
+    commands: ['metrics'],
+    help: 'Write the metrics into this file instead, whole or not at all, for the textfile collector of node_exporter.',
+  },
+  help: { short: 'h', commands: BOTH, help: 'Print the help.' },
+  version: { short: 'v', commands: BOTH, help: 'Print the version.' },
+} as const satisfies Readonly<Record<string, FlagRow>>;
+
+export type Flag = keyof typeof FLAGS;
+
+/** What the command line asks for. */
+export interface Invocation {
+  readonly command: Command | undefined;
+  readonly dataSources: readonly string[];
+  readonly module: string | undefined;
+  readonly imports: readonly string[];
+  readonly requires: readonly string[];
+  /** Milliseconds. */
+  readonly timeout: number;
+  /** Seconds. */
+  readonly wait: number;
+  readonly failOn: readonly string[];
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly textfile: string | undefined;
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+/** @throws {@link CommandError} for a command, a flag or a value that cannot work */
+export function parseInvocation(args: readonly string[]): Invocation {
+  const { values, tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(rows().map(([name, row]) => [name, parseOption(row)])),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const words = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value);
+  const command = commandOf(words);
+  for (const token of tokens) if (token.kind === 'option') checkFlag(token, command);
+  const text = (flag: Flag) => values[flag] as string | undefined;
+  const list = (flag: Flag) => (values[flag] as string[] | undefined) ?? [];
+  const parsed = <T>(flag: 'timeout' | 'wait' | 'fail-on') =>
+    FLAGS[flag].parse(text(flag) ?? FLAGS[flag].default) as T;
+  return {
+    command,
+    dataSources: list('data-source'),
+    module: text('module'),
+    imports: list('import'),
+    requires: list('require'),
+    timeout: parsed('timeout'),
+    wait: parsed('wait'),
+    failOn: parsed('fail-on'),
+    json: values['json'] === true,
+    quiet: values['quiet'] === true,
+    textfile: text('textfile'),
+    help: values['help'] === true,
+    version: values['version'] === true,
+  };
+}
+
+/** The rows of {@link FLAGS}, in their order. */
+export function rows(): [name: string, row: FlagRow][] {
+  return Object.entries<FlagRow>(FLAGS);
+}
+
+function parseOption({ short, value, multiple = false }: FlagRow) {
+  const type = value === undefined ? ('boolean' as const) : ('string' as const);
+  return { type, multiple, ...(short !== undefined && { short }) };
+}
+
+function commandOf([word, ...rest]: readonly string[]): Command | undefined {
+  if (word === undefined) return undefined;
+  if (!Object.hasOwn(COMMANDS, word)) {
+    throw new CommandError(`"${word}" is not a command. ${suggestion(word, Object.keys(COMMANDS))}`);
+  }
+  const [surplus] = rest;
+  if (surplus !== undefined) {
+    throw new CommandError(`"${surplus}" is one word too many. Files are passed as --data-source ${surplus}`);
+  }
+  return word as Command;
+}
+
+interface OptionToken {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value?: string | undefined;
+}
+
+function checkFlag({ name, rawName, value }: OptionToken, command: Command | undefined): void {
+  if (!Object.hasOwn(FLAGS, name)) {
+    const known = Object.keys(FLAGS).map((flag) => `--${flag}`);
+    throw new CommandError(`${rawName} is not a flag. ${suggestion(rawName, known)}`);
+  }
+  const row: FlagRow = FLAGS[name as Flag];
+  if (command !== undefined && !row.commands.includes(command)) {
+    throw new CommandError(`${rawName} is not a flag of ${command}, but of ${row.commands.join(' and ')}.`);
+  }
+  if (row.value === undefined) {
+    if (value !== undefined) throw new CommandError(`${rawName} takes no value. Leave "${value}" out.`);
+  } else if (value === undefined || value === '') {
+    throw new CommandError(`${rawName} needs a value: ${rawName} <${row.value}>`);
+  } else if (row.parse !== undefined && row.parse(value) === undefined) {
+    throw new CommandError(`${rawName} is "${value}". ${row.rule}`);
+  }
+}
+
+function suggestion(given: string, known: readonly string[]): string {
+  const near = closest(given, known);
+  return near === undefined ? `Known are: ${known.join(', ')}.` : `Did you mean ${near}?`;
+}
+
+function numberWithin(text: string, lowest: number, highest: number): number | undefined {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  return value >= lowest && value <= highest ? value : undefined;
+}

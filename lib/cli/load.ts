@@ -1,0 +1,113 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { CommandError, shortMessage } from './command-error';
+import { importFrom, requireFrom } from './import-from';
+import { isEsModule } from './package-type';
+import { isTypeScript, registerTypeScript } from './typescript';
+
+export interface Preloads {
+  readonly imports: readonly string[];
+  readonly requires: readonly string[];
+}
+
+/** Loads files of the application, as TypeORM's own command line does. */
+export class FileLoader {
+  private hasTypeScript: boolean;
+  private arePreloaded = false;
+
+  constructor(private readonly preloads: Preloads) {
+    const isPreloading = /(^|\s)(--import|--require|-r|--loader|--experimental-loader)\b/;
+    this.hasTypeScript =
+      preloads.imports.length + preloads.requires.length > 0 ||
+      isPreloading.test([...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' '));
+  }
+
+  /**
+   * The path of a file.
+   *
+   * @param name - as it was given on the command line
+   * @throws {@link CommandError} if there is none
+   */
+  find(name: string): string {
+    const file = resolve(name);
+    if (!existsSync(file)) {
+      throw new CommandError(`There is no file ${name}. Give its path from the working directory.`);
+    }
+    return realpathSync(file);
+  }
+
+  /**
+   * What a file exports, by name.
+   *
+   * @throws {@link CommandError} if it cannot be loaded
+   */
+  async load(name: string): Promise<Readonly<Record<string, unknown>>> {
+    const file = this.find(name);
+    await this.preload();
+    if (isTypeScript(file) && !this.hasTypeScript) {
+      await registerTypeScript(name, file);
+      this.hasTypeScript = true;
+    }
+    try {
+      return exportsOf(await importOrRequire(file));
+    } catch (error) {
+      throw new CommandError(`${name} could not be loaded. ${shortMessage(error)}${hint(error)}`);
+    }
+  }
+
+  private async preload(): Promise<void> {
+    if (this.arePreloaded) return;
+    this.arePreloaded = true;
+    const { imports, requires } = this.preloads;
+    for (const specifier of requires) {
+      await preloaded('--require', specifier, () => requireFrom(process.cwd(), specifier));
+    }
+    for (const specifier of imports) {
+      await preloaded('--import', specifier, () => importFrom(process.cwd(), specifier));
+    }
+  }
+}
+
+async function preloaded(flag: string, specifier: string, load: () => unknown): Promise<void> {
+  try {
+    await load();
+  } catch (error) {
+    throw new CommandError(`${flag} ${specifier} could not be loaded. ${shortMessage(error)}`);
+  }
+}
+
+/** What `require` cannot load because it is an ES module. */
+const ES_MODULE_CODES: readonly unknown[] = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE'];
+
+async function importOrRequire(file: string): Promise<unknown> {
+  const load = () => import(pathToFileURL(file).href) as Promise<unknown>;
+  if (isEsModule(file)) return load();
+  try {
+    return requireFrom(dirname(file), file);
+  } catch (error) {
+    if (ES_MODULE_CODES.includes((error as { code?: unknown } | null)?.code)) return load();
+    throw error;
+  }
+}
+
+/** A CommonJS module may export one thing instead of several. */
+function exportsOf(loaded: unknown): Readonly<Record<string, unknown>> {
+  const isNamespace = typeof loaded === 'object' && loaded !== null && !('@instanceof' in loaded);
+  return isNamespace ? (loaded as Record<string, unknown>) : { default: loaded };
+}
+
+/** What a person can do about errors that a missing or weak TypeScript loader brings. */
+function hint(error: unknown): string {
+  const { name, code, message } = (error ?? {}) as { name?: unknown; code?: unknown; message?: unknown };
+  if (name === 'ColumnTypeUndefinedError' || name === 'ColumnTypeNotDefinedError') {
+    return (
+      ' The TypeScript loader has no decorator metadata: install @swc-node/register or ts-node, ' +
+      'and set emitDecoratorMetadata in tsconfig.json.'
+    );
+  }
+  const isSyntax = name === 'SyntaxError' || code === 'ERR_UNKNOWN_FILE_EXTENSION';
+  return isSyntax && !String(message).includes('JSON')
+    ? ' If it is TypeScript, pass a loader with --import or --require.'
+    : '';
+}

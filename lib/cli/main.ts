@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CommandError, shortMessage } from './command-error';
+import { EXIT, SIGNAL_EXIT } from './exit';
+import { type Command, type Invocation, parseInvocation } from './flags';
+import { helpOf } from './help';
+import { Output } from './output';
+import { logTo } from '../logger';
+
+const output = new Output(process.stdout, process.stderr);
+/** The exit code, once it is known. A process that ends before that, in whatever way, could not tell. */
+let decided: number | undefined;
+
+process.on('exit', () => {
+  if (decided !== undefined) return;
+  process.exitCode = EXIT.unknown;
+  output.note('A loaded file ended the process before the migrations could be read.');
+});
+process.on('uncaughtException', fail);
+process.on('unhandledRejection', fail);
+
+async function main(args: readonly string[]): Promise<void> {
+  for (const [signal, code] of Object.entries(SIGNAL_EXIT)) process.once(signal, () => end(code));
+  try {
+    end(await run(parseInvocation(args)));
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function fail(error: unknown): void {
+  output.note(error instanceof CommandError ? error.message : `Unexpected: ${shortMessage(error)}`);
+  end(EXIT.unknown);
+}
+
+/** Whatever a loaded file has left open does not keep the process alive. */
+function end(code: number): void {
+  decided = code;
+  process.exit(code);
+}
+
+async function run(invocation: Invocation): Promise<number> {
+  const { command, help, version, dataSources, module } = invocation;
+  if (help || version) {
+    await output.result(help ? helpOf(command) : `${versionOfPackage()}\n`);
+    return EXIT.upToDate;
+  }
+  if (command === undefined)
+    throw new CommandError('There is no command. Known are: check, metrics. --help tells more.');
+  if (dataSources.length === 0 && module === undefined) {
+    throw new CommandError(`${command} needs a file: --data-source <file>, or --module <file>.`);
+  }
+  output.divert(invocation.quiet);
+  // The report has what an application would log.
+  logTo({ log: ignore, warn: ignore, error: ignore });
+  return RUN[command](invocation);
+}
+
+/** Loaded when they are called: the help needs none of it. */
+const RUN: Readonly<Record<Command, (invocation: Invocation) => Promise<number>>> = {
+  check: async (invocation) => (await import('./check.js')).check(invocation, output),
+  metrics: async (invocation) => (await import('./metrics.js')).metrics(invocation, output),
+};
+
+function ignore(): void {}
+
+function versionOfPackage(): string {
+  const manifest = readFileSync(join(__dirname, '../../../package.json'), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+void main(process.argv.slice(2));

@@ -1,0 +1,41 @@
+import { Monitor } from '../monitor/monitor';
+import { resolveExporterOptions } from '../options/resolve';
+import { newRegistry } from '../prometheus/client';
+import { MigrationMetrics } from '../prometheus/metrics';
+import { Connections } from './connections';
+import { EXIT } from './exit';
+import type { Invocation } from './flags';
+import type { Output } from './output';
+import { loadSources } from './sources';
+import { writeTextfile } from './textfile';
+
+/** Prints the metrics once. Resolves to the exit code. */
+export async function metrics(invocation: Invocation, output: Output): Promise<number> {
+  const { timeout, textfile } = invocation;
+  const connections = new Connections(timeout);
+  const sources = await loadSources(invocation, connections);
+  const options = resolveExporterOptions(
+    {
+      dataSources: Object.fromEntries(sources),
+      registry: newRegistry(),
+      timeout,
+      // Collecting the metrics shows what was read, and does not read again.
+      refresh: 'bootstrap',
+    },
+    process.env,
+  );
+  const monitor = new Monitor({ ...options, connectionError: connections.errorOf });
+  try {
+    await connections.openAll(sources);
+    new MigrationMetrics(options.registry, options, monitor).publish();
+    monitor.includeAll();
+    const readings = await monitor.readExported();
+    const exposition = await options.registry.metrics();
+    if (textfile === undefined) await output.result(exposition);
+    else writeTextfile(textfile, exposition);
+    return readings.every(({ status }) => status === 'read') ? EXIT.upToDate : EXIT.unknown;
+  } finally {
+    await monitor.stop();
+    await connections.close();
+  }
+}

@@ -1,0 +1,114 @@
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import type { DataSource } from 'typeorm';
+
+/** What a DataSource must not do on behalf of the command line, whatever its own options say. */
+const READ_ONLY = {
+  // Neither built nor synchronized; extensions and TypeORM's metadata table are made for entities, too.
+  entities: [],
+  subscribers: [],
+  migrationsRun: false,
+  synchronize: false,
+  dropSchema: false,
+  installExtensions: false,
+  extensions: [],
+  // The cache makes a table of its own.
+  cache: false,
+  enableWAL: false,
+  // sql.js writes its file after each statement.
+  autoSave: false,
+  autoSaveCallback: undefined,
+  // SQL in the output of a pipeline.
+  logging: false,
+  logger: undefined,
+  maxQueryExecutionTime: undefined,
+};
+
+/** Methods of TypeORM's `Logger`. */
+const SILENT = Object.fromEntries(
+  ['logQuery', 'logQueryError', 'logQuerySlow', 'logSchemaBuild', 'logMigration', 'log'].map((method) => [
+    method,
+    () => undefined,
+  ]),
+);
+
+/** Takes from a DataSource that is not connected yet everything by which it could write. */
+export function makeReadOnly(dataSource: DataSource): void {
+  const given = dataSource.options as unknown as Record<string, unknown>;
+  const overrides = { ...READ_ONLY, ...sqliteOptions(given) };
+  const { driver } = dataSource as unknown as { driver: { options: object } };
+  // The driver has the same object, or a copy. The application's own object may be frozen, or shared.
+  driver.options = { ...driver.options, ...overrides };
+  Object.assign(dataSource, {
+    options: { ...given, ...overrides },
+    logger: SILENT,
+    queryResultCache: undefined,
+  });
+}
+
+/** The file of a SQLite database; `undefined` if it is in memory, or no SQLite. */
+export function sqliteFile({
+  type,
+  database,
+  location,
+}: Readonly<Record<string, unknown>>): string | undefined {
+  const isSqlite = type === 'better-sqlite3' || type === 'sqlite' || type === 'sqljs';
+  const file = type === 'sqljs' ? location : database;
+  const isFile = isSqlite && typeof file === 'string' && file !== '' && !file.startsWith(':memory:');
+  return isFile ? file : undefined;
+}
+
+const SQLITE3_OPEN_READONLY = 1;
+const SQLITE3_OPEN_READWRITE = 2;
+
+function sqliteOptions(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const file = sqliteFile(options);
+  if (file === undefined) return {};
+  const readonly = !isClosedWal(file);
+  switch (options['type']) {
+    case 'better-sqlite3':
+      return {
+        readonly,
+        fileMustExist: true,
+        prepareDatabase: queryOnly(options['prepareDatabase'] as Parameters<typeof queryOnly>[0]),
+      };
+    case 'sqlite':
+      return { flags: readonly ? SQLITE3_OPEN_READONLY : SQLITE3_OPEN_READWRITE };
+    default:
+      return {};
+  }
+}
+
+interface BetterSqlite3 {
+  pragma(source: string): unknown;
+}
+
+/** The application's own preparation may set a cipher, and must not fail because it cannot write. */
+function queryOnly(prepare: ((database: BetterSqlite3) => unknown) | undefined) {
+  return async (database: BetterSqlite3): Promise<void> => {
+    try {
+      await prepare?.(database);
+    } catch (error) {
+      if (!String((error as { code?: unknown }).code).startsWith('SQLITE_READONLY')) throw error;
+    }
+    database.pragma('query_only = ON');
+  };
+}
+
+/** Bytes 18 and 19 of a SQLite file are 2 if its journal is a write-ahead log. */
+const JOURNAL_OFFSET = 18;
+
+/**
+ * Whether a file has a write-ahead log that nobody has open. SQLite makes `-wal` and `-shm` beside such
+ * a file for every reader, and only one that may write takes them away again.
+ */
+function isClosedWal(file: string): boolean {
+  if (!existsSync(file) || existsSync(`${file}-wal`)) return false;
+  const header = Buffer.alloc(2);
+  const descriptor = openSync(file, 'r');
+  try {
+    readSync(descriptor, header, 0, header.length, JOURNAL_OFFSET);
+  } finally {
+    closeSync(descriptor);
+  }
+  return header.includes(2);
+}

@@ -1,0 +1,131 @@
+import { oneLine } from '../logger';
+import type { Snapshot } from '../monitor/snapshots';
+import { ADVICE } from '../verdict/advice';
+import type { ConnectionReport, MigrationsReport } from '../verdict/report';
+
+export interface Terminal {
+  /** Columns. */
+  readonly width: number;
+  readonly hasColors: boolean;
+}
+
+/** Names of migrations that are shown of each kind. */
+const MOST_NAMES = 5;
+
+/** Nothing is unapplied then, and a wrong path would go unnoticed. */
+const NONE_DEFINED =
+  'defines no migrations. If it should, look at the paths in the option migrations: they must match the files as they are built.';
+
+interface Column {
+  readonly title: string;
+  readonly cell: (connection: ConnectionReport) => string;
+  readonly isNumber?: true;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'connection', cell: ({ connection }) => oneLine(connection) },
+  { title: 'ok', cell: ({ ok, status }) => (status === 'unreadable' ? '?' : ok ? 'yes' : 'no') },
+  { title: 'applied', cell: ({ applied }) => count(applied), isNumber: true },
+  { title: 'unapplied', cell: ({ unapplied }) => count(unapplied?.length), isNumber: true },
+  { title: 'unknown', cell: ({ unknown }) => count(unknown?.length), isNumber: true },
+  { title: 'out of order', cell: ({ outOfOrder }) => count(outOfOrder?.length), isNumber: true },
+];
+
+/** A report for people: a table, or a paragraph for each connection where a table is too wide. */
+export function textOf(
+  snapshots: readonly Snapshot[],
+  report: MigrationsReport,
+  { width, hasColors }: Terminal,
+): string {
+  const paint = hasColors ? painted : (text: string) => text;
+  const table = tableOf(report.connections, paint);
+  const isWide = widthOf(report.connections) > width;
+  const details = report.connections.flatMap((connection) => detailsOf(connection, snapshots));
+  return [...(isWide ? paragraphs(report.connections, paint) : table), ...details, ''].join('\n');
+}
+
+type Paint = (text: string, connection: ConnectionReport) => string;
+
+const GREEN = 32;
+const YELLOW = 33;
+const RED = 31;
+
+function painted(text: string, { ok, status }: ConnectionReport): string {
+  const color = status === 'unreadable' ? YELLOW : ok ? GREEN : RED;
+  return `\u001b[${color}m${text}\u001b[39m`;
+}
+
+const GAP = '  ';
+
+function widthsOf(connections: readonly ConnectionReport[]): number[] {
+  return COLUMNS.map(({ title, cell }) =>
+    Math.max(title.length, ...connections.map((connection) => cell(connection).length)),
+  );
+}
+
+function widthOf(connections: readonly ConnectionReport[]): number {
+  const widths = widthsOf(connections);
+  return widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length);
+}
+
+function tableOf(connections: readonly ConnectionReport[], paint: Paint): string[] {
+  const widths = widthsOf(connections);
+  const padded = (texts: readonly string[]) =>
+    texts.map((text, index) =>
+      COLUMNS[index]?.isNumber ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0),
+    );
+  const header = padded(COLUMNS.map(({ title }) => title));
+  const rows = connections.map((connection) =>
+    padded(COLUMNS.map(({ cell }) => cell(connection))).map((text, index) =>
+      COLUMNS[index]?.title === 'ok' ? paint(text, connection) : text,
+    ),
+  );
+  return [header, ...rows].map((cells) => cells.join(GAP).trimEnd());
+}
+
+function paragraphs(connections: readonly ConnectionReport[], paint: Paint): string[] {
+  return connections.flatMap((connection) =>
+    COLUMNS.map(({ title, cell }, index) => {
+      const text = cell(connection);
+      if (index === 0) return text;
+      return `${GAP}${title}: ${title === 'ok' ? paint(text, connection) : text}`;
+    }),
+  );
+}
+
+/** What a person has to know beyond the counts: names of migrations, or why there are none. */
+function detailsOf(connection: ConnectionReport, snapshots: readonly Snapshot[]): string[] {
+  const name = oneLine(connection.connection);
+  if (connection.reason !== undefined) {
+    const { meaning, fix } = ADVICE[connection.reason];
+    const detail = detailOf(connection, snapshots);
+    return ['', `${name} could not be read: ${connection.reason}${detail}. ${meaning} ${fix}`];
+  }
+  return [
+    ...(connection.defined === 0 ? ['', `${name} ${NONE_DEFINED}`] : []),
+    ...named(`${name} has unapplied migrations:`, connection.unapplied),
+    ...named(`${name} has applied migrations that this code does not define:`, connection.unknown),
+  ];
+}
+
+function detailOf({ connection }: ConnectionReport, snapshots: readonly Snapshot[]): string {
+  const collection = snapshots.find((snapshot) => snapshot.connection === connection)?.collection;
+  return collection?.status === 'failed' && collection.detail !== undefined
+    ? ` (${oneLine(collection.detail)})`
+    : '';
+}
+
+function named(title: string, names: readonly string[] | null): string[] {
+  if (names === null || names.length === 0) return [];
+  const more = names.length - MOST_NAMES;
+  return [
+    '',
+    title,
+    ...names.slice(0, MOST_NAMES).map((name) => `${GAP}${oneLine(name)}`),
+    ...(more > 0 ? [`${GAP}and ${more} more`] : []),
+  ];
+}
+
+function count(number: number | null | undefined): string {
+  return number === null || number === undefined ? '-' : String(number);
+}

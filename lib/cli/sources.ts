@@ -1,0 +1,111 @@
+import { basename, dirname, extname } from 'node:path';
+import type { DataSource } from 'typeorm';
+import { type DataSourceCandidate, nameDataSources } from '../data-source/alias';
+import { isDataSource } from '../data-source/brand';
+import { CommandError, shortMessage } from './command-error';
+import type { Connections } from './connections';
+import type { Invocation } from './flags';
+import { requireFrom, resolveFrom } from './import-from';
+import { FileLoader } from './load';
+
+/**
+ * The DataSources that the command line names, by alias; not connected, unless their files did that.
+ *
+ * @throws {@link CommandError} for a file that cannot be used
+ */
+export async function loadSources(
+  { dataSources, module, imports, requires }: Invocation,
+  connections: Connections,
+): Promise<ReadonlyMap<string, DataSource>> {
+  const loader = new FileLoader({ imports, requires });
+  const named: DataSourceCandidate[] = [];
+  for (const { alias, name } of namedFiles(dataSources)) {
+    const file = loader.find(name);
+    guardTypeorm(file, connections);
+    named.push({ alias, dataSource: await dataSourceIn(name, await loader.load(name)) });
+  }
+  if (module === undefined) return nameDataSources(named, []).named;
+  const file = loader.find(module);
+  guardTypeorm(file, connections);
+  const { dataSourcesOfModule } = await import('./nest-module.js');
+  const found = await dataSourcesOfModule(module, dirname(file), await loader.load(module));
+  return nameDataSources(named, found).named;
+}
+
+interface NamedFile {
+  readonly alias: string;
+  readonly name: string;
+}
+
+/** The aliases of `[alias=]file`. */
+function namedFiles(given: readonly string[]): NamedFile[] {
+  const parsed = given.map((text) => {
+    const [, alias, name = text] = /^([^=/\\]*)=(.*)$/.exec(text) ?? [];
+    if (alias === '' || name === '') {
+      throw new CommandError(`--data-source is "${text}". Give a file, or alias=file.`);
+    }
+    return { alias, name };
+  });
+  const bare = parsed.filter(({ alias }) => alias === undefined).length;
+  const files = parsed.map(({ alias, name }) => ({
+    name,
+    alias: alias ?? (bare > 1 ? basename(name, extname(name)) : 'default'),
+  }));
+  const twice = files.find(({ alias }, index) => files.findIndex((other) => other.alias === alias) < index);
+  if (twice !== undefined) {
+    throw new CommandError(
+      `Two connections would be called "${twice.alias}". Name one: --data-source other=${twice.name}`,
+    );
+  }
+  return files;
+}
+
+/** The copies of TypeORM that a file and its Nest integration would load. */
+function guardTypeorm(file: string, connections: Connections): void {
+  const nest = resolveFrom(dirname(file), '@nestjs/typeorm');
+  for (const folder of new Set([dirname(file), ...(nest === undefined ? [] : [dirname(nest)])])) {
+    if (resolveFrom(folder, 'typeorm') === undefined) continue;
+    const typeorm = requireFrom(folder, 'typeorm') as { DataSource?: { prototype: object } };
+    if (typeorm.DataSource !== undefined) connections.guard(typeorm.DataSource.prototype);
+  }
+}
+
+/**
+ * The one DataSource that a file exports: by any name, as a promise, or as the result of a function that
+ * is its default export.
+ *
+ * Source: TypeORM's `CommandUtils.loadDataSource()`, which does not call functions.
+ */
+async function dataSourceIn(name: string, exported: Readonly<Record<string, unknown>>): Promise<DataSource> {
+  const found = new Map<DataSource, string>();
+  for (const [key, value] of Object.entries(exported)) {
+    const resolved = await settled(name, key === 'default' && isFactory(value) ? value() : value);
+    if (isDataSource(resolved) && !found.has(resolved)) found.set(resolved, key);
+  }
+  const [first] = found.keys();
+  if (first === undefined) {
+    const keys = Object.keys(exported).join(', ') || 'nothing';
+    throw new CommandError(
+      `${name} exports no TypeORM DataSource (it exports ${keys}). Export the result of new DataSource(…).`,
+    );
+  }
+  if (found.size > 1) {
+    throw new CommandError(
+      `${name} exports ${found.size} DataSources (${[...found.values()].join(', ')}). ` +
+        'Export each from a file of its own, and repeat --data-source.',
+    );
+  }
+  return first;
+}
+
+function isFactory(value: unknown): value is () => unknown {
+  return typeof value === 'function' && value.length === 0 && !/^class\b/.test(String(value));
+}
+
+async function settled(name: string, value: unknown): Promise<unknown> {
+  try {
+    return await value;
+  } catch (error) {
+    throw new CommandError(`${name} exports a promise that was rejected. ${shortMessage(error)}`);
+  }
+}

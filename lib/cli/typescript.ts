@@ -1,0 +1,66 @@
+import { register } from 'node:module';
+import { dirname, extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { CommandError } from './command-error';
+import { importFrom, requireFrom, resolveFrom } from './import-from';
+import { isEsModule, nearest } from './package-type';
+
+/** A package that lets Node.js load TypeScript. */
+interface TypeScriptLoader {
+  readonly name: string;
+  /** For files that are loaded with `require`. */
+  readonly commonJs: (folder: string) => unknown;
+  /** For files that are loaded with `import`. */
+  readonly esModules: (folder: string) => unknown;
+}
+
+/** In this order: the first two know the types of decorated columns, which TypeORM's entities need. */
+export const TYPESCRIPT_LOADERS: readonly TypeScriptLoader[] = [
+  {
+    name: '@swc-node/register',
+    commonJs: (folder) => requireFrom(folder, '@swc-node/register'),
+    esModules: (folder) => importFrom(folder, '@swc-node/register/esm-register'),
+  },
+  {
+    name: 'ts-node',
+    commonJs: (folder) => requireFrom(folder, 'ts-node/register/transpile-only'),
+    esModules: (folder) =>
+      register('ts-node/esm/transpile-only', pathToFileURL(join(folder, 'data-source.js')).href),
+  },
+  {
+    name: 'tsx',
+    commonJs: (folder) => requireFrom(folder, 'tsx/cjs'),
+    esModules: (folder) => importFrom(folder, 'tsx'),
+  },
+];
+
+const TYPESCRIPT: readonly string[] = ['.ts', '.mts', '.cts', '.tsx'];
+
+export function isTypeScript(file: string): boolean {
+  return TYPESCRIPT.includes(extname(file));
+}
+
+/**
+ * Lets Node.js load a TypeScript file, by the loader that its project has installed.
+ *
+ * @param name - as it was given on the command line
+ * @throws {@link CommandError} if it has none
+ */
+export async function registerTypeScript(name: string, file: string): Promise<void> {
+  const folder = dirname(file);
+  const loader = TYPESCRIPT_LOADERS.find((row) => resolveFrom(folder, row.name) !== undefined);
+  if (loader === undefined) {
+    throw new CommandError(
+      `${name} is TypeScript, and no loader for it is installed. ` +
+        'Install @swc-node/register (npm install --save-dev @swc-node/register @swc/core), or pass another with --import or --require.',
+    );
+  }
+  useProjectConfiguration(folder);
+  await (isEsModule(file) ? loader.esModules(folder) : loader.commonJs(folder));
+}
+
+/** Loaders look for tsconfig.json in the working directory, which may be that of a monorepo. */
+function useProjectConfiguration(folder: string): void {
+  const configuration = nearest(folder, 'tsconfig.json');
+  if (configuration !== undefined) process.env['TS_NODE_PROJECT'] ??= configuration;
+}

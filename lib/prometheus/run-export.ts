@@ -1,0 +1,76 @@
+import type { DataSource } from 'typeorm';
+import { logger, nameOfError } from '../logger';
+import type { Monitor } from '../monitor/monitor';
+import type { MetricsRegistry } from '../options/option.types';
+import type { RunHistory } from '../runs/history';
+import { type InstrumentedDataSource, instrumentedOf, type RunHost } from './instrument';
+import type { MetricNaming } from './names';
+import type { RunMetrics, RunSource } from './run-metrics';
+
+/** Shows the runs of those DataSources that a monitor exports and that are instrumented. */
+export class RunExport implements RunHost, RunSource {
+  private hosted: ReadonlySet<InstrumentedDataSource> = new Set();
+  private readonly shown = new Set<RunMetrics>();
+  private wasWarned = false;
+
+  constructor(
+    readonly registry: MetricsRegistry,
+    readonly naming: MetricNaming,
+    private readonly monitor: Monitor,
+  ) {}
+
+  /**
+   * Takes in the DataSources that are exported now, and lets go of those that are not any more.
+   *
+   * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
+   */
+  publish(): void {
+    const hosted = new Set<InstrumentedDataSource>();
+    for (const [, instrumented] of this.exported()) {
+      const metrics = instrumented.metricsAt(this);
+      if (metrics === undefined) continue;
+      metrics.add(this);
+      this.shown.add(metrics);
+      instrumented.hosts.add(this);
+      hosted.add(instrumented);
+    }
+    for (const before of this.hosted) if (!hosted.has(before)) before.hosts.delete(this);
+    this.hosted = hosted;
+  }
+
+  /** The same within a scrape, which must not fail. */
+  update(): void {
+    try {
+      this.publish();
+    } catch (error) {
+      if (!this.wasWarned)
+        logger.warn(`The metrics of runs could not be registered (${nameOfError(error)}).`);
+      this.wasWarned = true;
+    }
+  }
+
+  withdraw(): void {
+    for (const instrumented of this.hosted) instrumented.hosts.delete(this);
+    for (const metrics of this.shown) metrics.remove(this);
+    this.hosted = new Set();
+    this.shown.clear();
+  }
+
+  aliasOf(runs: RunHistory): string | undefined {
+    return this.exported().find(([, instrumented]) => instrumented.runs === runs)?.[0];
+  }
+
+  *runsOf(metrics: RunMetrics): Iterable<readonly [string, RunHistory]> {
+    for (const [alias, instrumented] of this.exported()) {
+      if (instrumented.metricsAt(this) === metrics) yield [instrumented.labelFor(alias), instrumented.runs];
+    }
+  }
+
+  private exported(): (readonly [alias: string, InstrumentedDataSource])[] {
+    return [...this.monitor.exported]
+      .map(
+        ([alias, dataSource]: readonly [string, DataSource]) => [alias, instrumentedOf(dataSource)] as const,
+      )
+      .filter((entry): entry is readonly [string, InstrumentedDataSource] => entry[1] !== undefined);
+  }
+}

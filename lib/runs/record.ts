@@ -1,0 +1,88 @@
+import type { DataSource, MigrationInterface } from 'typeorm';
+import { clock } from '../clock';
+import type { RunHistory, RunOutcome } from './history';
+import { RunLog } from './log';
+import { type Direction, listenToCalls } from './migration-calls';
+
+const DIRECTIONS = { runMigrations: 'up', undoLastMigration: 'down' } as const;
+
+/** What a recording needs from whoever shows it. */
+export interface RunObserver {
+  /** What the log calls the connection. */
+  connection(): string;
+  /** A run has begun or ended. */
+  onChange(): void;
+}
+
+type Method = (options?: { fake?: boolean }) => Promise<unknown>;
+
+/**
+ * Adds every call of `runMigrations()` and `undoLastMigration()` to a history from now on. Both do what they did:
+ * same arguments, same result, same error.
+ */
+export function recordRuns(dataSource: DataSource, history: RunHistory, observer: RunObserver): void {
+  for (const method of Object.keys(DIRECTIONS) as (keyof typeof DIRECTIONS)[]) {
+    const original = Reflect.get(dataSource, method) as Method;
+    const recording = function (this: DataSource, ...parameters: Parameters<Method>): Promise<unknown> {
+      const direction = DIRECTIONS[method];
+      const isFake = parameters[0]?.fake === true;
+      const log = new RunLog(observer.connection(), direction, typeOf(dataSource), isFake);
+      const migrations = migrationsOf(dataSource);
+      return recordRun(history, log, () => observer.onChange(), {
+        work: () => original.apply(this, parameters),
+        migrations,
+        direction,
+      });
+    };
+    Object.defineProperty(dataSource, method, { value: recording, configurable: true, writable: true });
+  }
+}
+
+interface RunToRecord {
+  readonly work: () => Promise<unknown>;
+  readonly migrations: readonly MigrationInterface[];
+  readonly direction: Direction;
+}
+
+async function recordRun(
+  history: RunHistory,
+  log: RunLog,
+  onChange: () => void,
+  { work, migrations, direction }: RunToRecord,
+): Promise<unknown> {
+  const startedAt = clock.now();
+  function end(outcome: RunOutcome): number {
+    const seconds = (clock.now() - startedAt) / 1000;
+    history.end(outcome, seconds);
+    onChange();
+    return seconds;
+  }
+  history.begin();
+  onChange();
+  let result: unknown;
+  try {
+    result = await listenToCalls(migrations, direction, log, work);
+  } catch (error) {
+    log.runFailed(error, end('failed'));
+    throw error;
+  }
+  log.runSucceeded(result, end('succeeded'));
+  return result;
+}
+
+/** A DataSource may be a proxy whose properties throw. */
+function migrationsOf(dataSource: DataSource): readonly MigrationInterface[] {
+  try {
+    return [...dataSource.migrations];
+  } catch {
+    return [];
+  }
+}
+
+function typeOf(dataSource: DataSource): string {
+  try {
+    return dataSource.options.type;
+  } catch {
+    return 'unknown';
+  }
+}

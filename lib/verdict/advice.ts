@@ -1,0 +1,31 @@
+import type { FailureReason } from '../migration/failure';
+
+/** What each reason means, and what to do about it: for the command line and the documentation. */
+export const ADVICE: Readonly<Record<FailureReason, { readonly meaning: string; readonly fix: string }>> = {
+  timeout: {
+    meaning: 'The database did not answer in time.',
+    fix: 'Look for a lock on the migrations table, an exhausted pool or a slow network; or raise the timeout.',
+  },
+  unreachable: {
+    meaning: 'There is no connection to the database.',
+    fix: "Check that the server runs, that the database exists, and the DataSource's host, port and database.",
+  },
+  denied: {
+    meaning: 'The database refuses the user, or the user may not read the migrations table.',
+    fix: 'Check user and password, and grant SELECT on the migrations table.',
+  },
+  uninitialized: {
+    meaning:
+      'The DataSource is not connected: initialize() has not run, has not ended, or destroy() was called.',
+    fix: 'Initialize it, or stop exporting it.',
+  },
+  invalid_migrations: {
+    meaning:
+      "TypeORM would refuse to run the code's migrations: a name without a timestamp, or the same name twice.",
+    fix: 'Correct the class that the log names.',
+  },
+  other: {
+    meaning: 'The driver failed in a way that is not known.',
+    fix: 'Look up the code that the log shows in the documentation of the database.',
+  },
+};

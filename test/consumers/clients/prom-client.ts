@@ -1,0 +1,2 @@
+export * from 'prom-client';
+export { AggregatorRegistry as ClusterRegistry } from 'prom-client';

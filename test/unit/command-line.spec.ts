@@ -1,0 +1,67 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { EXIT, SIGNAL_EXIT } from '../../lib/cli/exit';
+import { parseInvocation, rows } from '../../lib/cli/flags';
+import { codeBlocks, page, readProjectFile, tableIn } from '../support/documents';
+
+const source = page('docs/command-line.md');
+
+describe('docs/command-line.md', () => {
+  it('lists every flag there is, and no other, as the help does', () => {
+    const expected = rows().map(([name, { short, value, multiple, commands, help, default: fallback }]) => [
+      `\`${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` <${value}>`}\`` +
+        (multiple ? ', repeatable' : ''),
+      fallback === undefined ? '' : `\`${fallback}\``,
+      commands.length === 2 ? 'both' : `\`${commands.join()}\``,
+      help,
+    ]);
+
+    expect(tableIn(source, 'flags')).toEqual(expected);
+  });
+
+  it('lists every exit code there is, and no other', () => {
+    const codes = tableIn(source, 'exit-codes').map(([code, check]) => [code, check]);
+
+    expect(codes.map(([code]) => code)).toEqual(
+      [...Object.values(EXIT), ...Object.values(SIGNAL_EXIT)].map((code) => `\`${code}\``),
+    );
+    for (const [signal, code] of Object.entries(SIGNAL_EXIT)) {
+      expect(codes.find(([documented]) => documented === `\`${code}\``)?.[1]).toContain(signal);
+    }
+  });
+
+  const commands = ['command-line', 'gates'].flatMap((name) =>
+    codeBlocks(page(`docs/${name}.md`), 'sh', 'ini', '', 'yaml')
+      .flatMap((code) => code.match(/(?:nestjs-prometheus-migrations|main\.js) (?:check|metrics) .*/g) ?? [])
+      .map((line) => line.replace(/ (\||\|\|) .*/, '')),
+  );
+
+  it('has commands to check', () => {
+    expect(commands.length).toBeGreaterThan(10);
+  });
+
+  it.each(commands)('%s is understood', (line) => {
+    expect(parseInvocation(line.split(' ').slice(1))).toMatchObject({ help: false });
+  });
+
+  it('explains messages that there are', () => {
+    const sources = ['lib/cli', 'lib/verdict'].flatMap((folder) =>
+      readdirSync(join(__dirname, '../..', folder)).map((file) => readProjectFile(`${folder}/${file}`)),
+    );
+    const code = sources.join('\n');
+    const messages = tableIn(source, 'messages').flatMap(
+      ([cell = '']) => cell.match(/(?<=`)[^`]{2,}(?=`)/g) ?? [],
+    );
+    const own = messages.filter((message) => message !== 'npx' && !/^could not determine/.test(message));
+
+    expect(own.length).toBeGreaterThan(10);
+    for (const fragment of own.flatMap((message) => message.split('…').map((part) => part.trim()))) {
+      expect(code).toContain(fragment);
+    }
+  });
+
+  it('is linked by the README', () => {
+    expect(readProjectFile('README.md')).toContain('(docs/command-line.md)');
+  });
+});

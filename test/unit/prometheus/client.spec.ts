@@ -1,0 +1,93 @@
+import Module from 'node:module';
+import * as promClient from 'prom-client';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type * as Client from '../../../lib/prometheus/client';
+
+/** The successor, as far as the choice is concerned. */
+const successor = {
+  register: new promClient.Registry(),
+  Registry: class SuccessorRegistry {},
+  Gauge: class SuccessorGauge {},
+};
+const packages: Readonly<Record<string, unknown>> = {
+  'prom-client': promClient,
+  '@prometheus-io/client': successor,
+};
+
+const loader = Module as unknown as { _load(request: string, ...rest: unknown[]): unknown };
+const load = loader._load.bind(loader);
+
+/** The file as it is loaded where these packages are installed, and no others of the clients. */
+function withInstalled(...installed: string[]): Promise<typeof Client> {
+  vi.spyOn(loader, '_load').mockImplementation((request, ...rest) => {
+    if (!(request in packages)) return load(request, ...rest);
+    if (installed.includes(request)) return packages[request];
+    throw Object.assign(new Error(`Cannot find module '${request}'`), { code: 'MODULE_NOT_FOUND' });
+  });
+  return import('../../../lib/prometheus/client.js');
+}
+
+beforeEach(() => vi.resetModules());
+afterEach(() => vi.restoreAllMocks());
+
+describe('the client', () => {
+  it('is prom-client where it alone is installed', async () => {
+    const { clientOf, defaultRegistry } = await withInstalled('prom-client');
+    expect(defaultRegistry()).toBe(promClient.register);
+    expect(clientOf(promClient.register).Gauge).toBe(promClient.Gauge);
+  });
+
+  it('is the successor where it alone is installed', async () => {
+    const { clientOf, defaultRegistry } = await withInstalled('@prometheus-io/client');
+    expect(defaultRegistry()).toBe(successor.register);
+    expect(clientOf(successor.register).Gauge).toBe(successor.Gauge);
+  });
+
+  it('is prom-client where both are installed and the registry is of neither', async () => {
+    const { clientOf, defaultRegistry } = await withInstalled('prom-client', '@prometheus-io/client');
+    expect(defaultRegistry()).toBe(promClient.register);
+    expect(clientOf({} as promClient.Registry).Gauge).toBe(promClient.Gauge);
+  });
+
+  it.each([
+    ['prom-client', new promClient.Registry(), promClient.Gauge],
+    ['prom-client, of its AggregatorRegistry', new promClient.AggregatorRegistry(), promClient.Gauge],
+    ['the successor', new successor.Registry() as promClient.Registry, successor.Gauge],
+  ])('is the one that the registry is of: %s', async (_name, registry, gauge) => {
+    const { clientOf } = await withInstalled('prom-client', '@prometheus-io/client');
+    expect(clientOf(registry).Gauge).toBe(gauge);
+  });
+
+  it('is missed when it is needed, and not before', async () => {
+    const { clientOf, defaultRegistry } = await withInstalled();
+    const message =
+      'No Prometheus client is installed. Run `npm install prom-client`, or `npm install @prometheus-io/client` with Node.js 22 or later.';
+    expect(() => defaultRegistry()).toThrow(message);
+    expect(() => clientOf(promClient.register)).toThrow(message);
+  });
+});
+
+describe('the warning of two clients', () => {
+  async function warnings(installed: string[], ...registries: (promClient.Registry | undefined)[]) {
+    const { checkChoice } = await withInstalled(...installed);
+    const { logger: current } = await import('../../../lib/logger.js');
+    const warn = vi.spyOn(current, 'warn').mockReturnValue(undefined);
+    for (const registry of registries) checkChoice(registry);
+    return warn.mock.calls.map(([message]) => message);
+  }
+
+  it('is given once where both are installed and no registry is set', async () => {
+    expect(await warnings(Object.keys(packages), undefined, undefined)).toEqual([
+      "prom-client and @prometheus-io/client are both installed: the metrics are in prom-client's default registry, and " +
+        'the other client does not show them. Set the option registry to the registry that your application serves.',
+    ]);
+  });
+
+  it.each([
+    ['a registry is set', Object.keys(packages), promClient.register],
+    ['one is installed', ['prom-client'], undefined],
+    ['none is installed', [], undefined],
+  ])('is not given where %s', async (_when, installed, registry) => {
+    expect(await warnings(installed, registry)).toEqual([]);
+  });
+});
