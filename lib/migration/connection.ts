@@ -26,7 +26,8 @@ export class OwnConnection {
   private wasOpened = false;
   /** Given back, closed or destroyed. */
   private isGone = false;
-  private isQuerying = false;
+  /** The statement under way. */
+  private statement: string | undefined;
 
   constructor(private readonly dataSource: DataSource) {
     const { driver } = dataSource;
@@ -91,11 +92,11 @@ export class OwnConnection {
   destroy(): boolean {
     if (this.isGone) return true;
     const socket = socketOf(this.client);
-    if (socket === undefined && this.isQuerying) return false;
+    if (socket === undefined && this.statement !== undefined) return false;
     this.isGone = true;
     if (socket === undefined) return true;
     socket.destroy();
-    this.pool?.drop(this.client);
+    this.pool?.drop(this.client, this.statement);
     return true;
   }
 
@@ -113,13 +114,13 @@ export class OwnConnection {
 
   /** The rows, and whether a transaction began meanwhile, whose own they may be. */
   private async send<Row>(statement: string): Promise<{ rows: readonly Row[]; mayBeUncommitted: boolean }> {
-    this.isQuerying = true;
+    this.statement = statement;
     try {
       const rows = (await this.runner.query(statement)) as readonly Row[];
       // Looked at no later than the application, which awaits its own ROLLBACK in the same way.
       return { rows, mayBeUncommitted: this.isInTransaction() };
     } finally {
-      this.isQuerying = false;
+      this.statement = undefined;
     }
   }
 

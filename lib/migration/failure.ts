@@ -31,16 +31,23 @@ interface DriverError {
 
 /** Drivers' string codes: Node's, SQLSTATE, MySQL's, SQLite's, Oracle's, node-postgres' and mssql's. */
 const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
-  [/^(57014|55P03|ER_(LOCK_WAIT|QUERY|STATEMENT)_TIMEOUT|PROTOCOL_SEQUENCE_TIMEOUT)$/, 'timeout'],
+  [
+    /^(57014|55P03|ER_QUERY_INTERRUPTED|ER_(LOCK_WAIT|QUERY|STATEMENT)_TIMEOUT|PROTOCOL_SEQUENCE_TIMEOUT)$/,
+    'timeout',
+  ],
   [/^(SQLITE_BUSY|ETIMEOUT|EREQTIMEOUT)/, 'timeout'],
   [/^(08...|57P0.|3D000|53300|55000)$/, 'unreachable'],
   [/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT|ESOCKET|ENOTOPEN|ENOENT|EACCES)/, 'unreachable'],
   [/^(PROTOCOL_|POOL_|ER_SERVER_SHUTDOWN|ER_BAD_DB|SQLITE_(CANTOPEN|IOERR))/, 'unreachable'],
   [/^ER_(CON_COUNT_ERROR|USER_LIMIT_REACHED|TOO_MANY_USER_CONNECTIONS)$/, 'unreachable'],
+  [/^ER_(SERVER_OFFLINE_MODE|CLIENT_INTERACTION_TIMEOUT)$/, 'unreachable'],
   [/^(ORA-(01034|01089|03113|03114|03135|125\d\d)|NJS-(003|040|500|503))$/, 'unreachable'],
   [/^(28...|42501)$/, 'denied'],
   [/^ER_(\w*ACCESS_DENIED\w*|HOST_NOT_PRIVILEGED|HOST_IS_BLOCKED|ACCOUNT_HAS_BEEN_LOCKED)$/, 'denied'],
-  [/^(ER_MUST_CHANGE_PASSWORD|ELOGIN|SQLITE_(AUTH|PERM)|ORA-(01017|01031|41900))/, 'denied'],
+  [
+    /^(ER_MUST_CHANGE_PASSWORD|ER_SECURE_TRANSPORT_REQUIRED|ELOGIN|SQLITE_(AUTH|PERM)|ORA-(01017|01031|41900))/,
+    'denied',
+  ],
 ];
 
 /** Numbers mean something else in each driver: SQL Server's and HANA's errors, MongoDB's, gRPC's status. */

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Driver, QueryRunner } from 'typeorm';
 import { clock } from '../clock';
+import { killStatement } from './kill';
 
 /** What a collection has to know of the pool that its connection comes from. */
 export interface ConnectionPool {
@@ -16,8 +17,12 @@ export interface ConnectionPool {
    * @returns `false` if somebody waits for it: then it is given back instead
    */
   close(client: unknown, runner: QueryRunner): boolean;
-  /** Tells the pool and the server that a client was destroyed, where they notice it late. */
-  drop(client: unknown): void;
+  /**
+   * Tells the pool and the server that a client was destroyed, where they notice it late.
+   *
+   * @param statement - the one under way on it, if there is one
+   */
+  drop(client: unknown, statement: string | undefined): void;
 }
 
 interface PostgresPool {
@@ -137,8 +142,9 @@ class Mysql implements ConnectionPool {
   }
 
   /** A pool that is ended before it notices fails with the error of the destroyed client. */
-  drop(client: unknown): void {
+  drop(client: unknown, statement: string | undefined): void {
     (client as { _removeFromPool?: () => void })._removeFromPool?.();
+    if (statement !== undefined) killStatement(client, statement);
   }
 }
 

@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net';
 import { clock, wait } from '../clock';
 import type { PlaceHolder, Places } from '../migration/reader';
+import { Pace } from './pace';
 
 /** Milliseconds between two looks at who is inside still. */
 const LOOK_EVERY = 5;
+/** Collections that may begin at once, at the least. */
+const SMALLEST_BURST = 8;
 
 /**
  * Bounds what collections take of the database servers at one time: statements under way, and
@@ -15,9 +18,13 @@ export class BoundedPlaces implements Places {
   private readonly queue = new Set<PlaceHolder>();
   /** Connections that were opened for a collection, and that their pools have kept. */
   private readonly keptOpen = new Set<Socket>();
+  private readonly pace: Pace<PlaceHolder>;
 
   /** @param concurrency - statements under way and connections kept open, together */
-  constructor(private readonly concurrency: number) {}
+  constructor(private readonly concurrency: number) {
+    // All of them have begun after a few steps, however many they are.
+    this.pace = new Pace(Math.max(SMALLEST_BURST, Math.ceil(concurrency / 4)), () => this.review());
+  }
 
   enter(holder: PlaceHolder): void {
     this.queue.add(holder);
@@ -26,14 +33,17 @@ export class BoundedPlaces implements Places {
 
   leave(holder: PlaceHolder): void {
     this.queue.delete(holder);
+    this.pace.end(holder);
     if (this.holders.delete(holder)) this.review();
   }
 
   review(): void {
     for (const next of this.queue) {
       if (this.holders.size >= this.capacity && !this.evict()) return;
+      if (!this.pace.mayBegin()) return;
       this.queue.delete(next);
       this.holders.add(next);
+      this.pace.begin(next);
       next.start();
     }
   }
@@ -45,7 +55,8 @@ export class BoundedPlaces implements Places {
 
   /** Whether nobody who waits gets a place before a statement that is overdue has been answered. */
   get isStuck(): boolean {
-    return this.queue.size > 0 && [...this.holders].every(({ isOverdue }) => isOverdue);
+    if (this.queue.size === 0 || this.holders.size < this.capacity) return false;
+    return [...this.holders].every(({ isOverdue }) => isOverdue);
   }
 
   /** Whether the pool may keep a connection that had to be opened; otherwise it is to be closed. */

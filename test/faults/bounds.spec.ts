@@ -135,6 +135,7 @@ describe.each(DIALECTS)('many $name connections that hang', (dialect) => {
         TypeOrmModule.forRoot({ name, type: dialect.type, url: server.url, migrations, poolSize: 3 }),
       );
       const unlock = await lockTable(dialect, server);
+      let isLocked = true;
       try {
         const { scrape } = await start({ dataSources: healthy, timeout, concurrency }, imports);
         await scrape();
@@ -146,8 +147,10 @@ describe.each(DIALECTS)('many $name connections that hang', (dialect) => {
         }
         await expect.poll(() => waitingFor(dialect, server)).toBeLessThanOrEqual(concurrency);
         await unlock();
+        isLocked = false;
         await expect.poll(async () => (await scrape()).failed, { timeout: 12 * timeout + 5000 }).toEqual([]);
       } finally {
+        if (isLocked) await unlock();
         await closeApplications();
         await server.drop();
       }

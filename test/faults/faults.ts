@@ -3,14 +3,14 @@ import { DataSource, type QueryRunner } from 'typeorm';
 import { expect } from 'vitest';
 import type { FailureReason } from '../../lib';
 import { record } from '../support/applications';
-import { createMariadb, createPostgres, hasMariadb, type TestDatabase } from '../support/databases';
+import { createPostgres, MYSQL_SERVERS, type TestDatabase } from '../support/databases';
 import { defineMigration, defineMigrations } from '../support/migrations';
 import type { TcpProxy } from '../support/tcp-proxy';
 
 export interface Dialect {
   readonly name: string;
   readonly available: boolean;
-  readonly type: 'postgres' | 'mariadb';
+  readonly type: 'postgres' | 'mariadb' | 'mysql';
   readonly port: number;
   create(): Promise<TestDatabase>;
   createRole(role: string): string;
@@ -41,22 +41,22 @@ export const DIALECTS: readonly Dialect[] = [
     waiting:
       "SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
   },
-  {
-    name: 'MariaDB',
-    available: hasMariadb,
-    type: 'mariadb',
+  ...MYSQL_SERVERS.map((server) => ({
+    ...server,
     port: 3306,
-    create: createMariadb,
-    createRole: (role) => `CREATE USER ${role}@'%' IDENTIFIED BY '${PASSWORD}'`,
-    dropRole: (role) => [`DROP USER ${role}@'%'`],
-    grant: (role) => `GRANT SELECT ON migrations TO ${role}@'%'`,
-    revoke: (role) => `REVOKE SELECT ON migrations FROM ${role}@'%'`,
+    createRole: (role: string) => `CREATE USER ${role}@'%' IDENTIFIED BY '${PASSWORD}'`,
+    dropRole: (role: string) => [`DROP USER ${role}@'%'`],
+    grant: (role: string) => `GRANT SELECT ON migrations TO ${role}@'%'`,
+    revoke: (role: string) => `REVOKE SELECT ON migrations FROM ${role}@'%'`,
     lock: ['LOCK TABLES migrations WRITE'],
     unlock: 'UNLOCK TABLES',
     waiting:
       "SELECT count(*) AS waiting FROM information_schema.processlist WHERE db = database() AND state LIKE 'Waiting for table%'",
-  },
+  })),
 ];
+
+/** One of each driver, for what takes long: MariaDB stands for MySQL. */
+export const DRIVERS = DIALECTS.filter(({ type }) => type !== 'mysql');
 
 export const migrations = defineMigrations(45);
 
@@ -120,6 +120,8 @@ export interface Fault {
   /** Why the connection cannot be read; without one it can. */
   readonly reason?: FailureReason;
   readonly reads: Readonly<Record<string, number>>;
+  /** Only the server makes the difference between MariaDB and MySQL: the rest is not tried on MySQL as well. */
+  readonly ofServer?: true;
   /** A query is never answered: after ten time-outs a second one may be sent. */
   readonly hangs?: true;
   /** Connections of the pool that the application itself holds meanwhile. */
@@ -167,6 +169,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'database down after the start',
+    ofServer: true,
     reason: 'unreachable',
     reads: FAILED,
     begin: ({ proxy }) => proxy.set('refuse'),
@@ -227,6 +230,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'privileges revoked',
+    ofServer: true,
     reason: 'denied',
     reads: FAILED,
     options: ({ server, proxy, role }) => ({ url: proxy.url(server.as(role, PASSWORD)) }),
@@ -235,12 +239,14 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'migrations table dropped',
+    ofServer: true,
     reads: { ...WELL, applied_total: 0, unapplied_total: 45 },
     begin: ({ server }) => server.run('DROP TABLE migrations'),
     end: ({ server, dialect }) => migrate(dialect, server),
   },
   {
     name: 'migrations table locked by a running migration',
+    ofServer: true,
     reason: 'timeout',
     reads: FAILED,
     hangs: true,

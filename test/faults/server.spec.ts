@@ -6,7 +6,14 @@ import { PrometheusMigrationsModule } from '../../lib';
 import { closeApplications, record, sqliteModule, startApplication } from '../support/applications';
 import { readingsOf } from '../support/exposition';
 import { defineMigrations } from '../support/migrations';
-import { hasMariadbServer, ownMariadb, ownPostgres, type OwnServer } from '../support/own-servers';
+import {
+  hasMariadbServer,
+  hasMysqlServer,
+  ownMariadb,
+  ownMysql,
+  ownPostgres,
+  type OwnServer,
+} from '../support/own-servers';
 
 const START_MS = 60_000;
 const migrations = defineMigrations(7);
@@ -14,6 +21,7 @@ const migrations = defineMigrations(7);
 const SERVERS = [
   { name: 'PostgreSQL', type: 'postgres', available: true, own: ownPostgres },
   { name: 'MariaDB', type: 'mariadb', available: hasMariadbServer, own: ownMariadb },
+  { name: 'MySQL', type: 'mysql', available: hasMysqlServer, own: ownMysql },
 ] as const;
 
 describe.each(SERVERS)('a $name server', ({ type, available, own }) => {

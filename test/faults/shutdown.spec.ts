@@ -6,7 +6,7 @@ import { COMPILE_MS, type CompiledFixture, compileFixture } from '../support/com
 import type { TestDatabase } from '../support/databases';
 import { readingsOf } from '../support/exposition';
 import { TcpProxy } from '../support/tcp-proxy';
-import { type Dialect, DIALECTS, lockTable, migrate, migrations, waitingFor, WELL } from './faults';
+import { type Dialect, DRIVERS, lockTable, migrate, migrations, waitingFor, WELL } from './faults';
 
 /** ms that the module may add to a shutdown. */
 const MOST_ADDED = 600;
@@ -127,7 +127,7 @@ afterAll(async () => {
   console.log(['Shutdown:', '', ...rows.map((cells) => `| ${cells.join(' | ')} |`)].join('\n'));
 });
 
-describe.each(DIALECTS)('shutdown on $name', (dialect) => {
+describe.each(DRIVERS)('shutdown on $name', (dialect) => {
   let server: TestDatabase;
   let applications: ApplicationProcess[] = [];
   const proxies: TcpProxy[] = [];

@@ -17,7 +17,7 @@ import { RecordingLogger } from '../support/logs';
 import { defineMigrations, FIRST_TIMESTAMP } from '../support/migrations';
 import { StatementLog } from '../support/statements';
 import { footprint, grownSince } from '../support/waiting';
-import { DIALECTS } from './faults';
+import { DRIVERS } from './faults';
 import type { GateConnection, GateSettings } from './startup-gate.fixture';
 
 const DEFINED = 7;
@@ -31,7 +31,7 @@ const LONG = { timeout: 600_000, interval: 200 };
 const MARGIN = 5000;
 const WAITING = 'Waiting for migrations to be applied';
 /** What the database has no part in is tried with the first of them. */
-const AVAILABLE = DIALECTS.filter(({ available }) => available);
+const AVAILABLE = DRIVERS.filter(({ available }) => available);
 
 let fixture: CompiledFixture;
 const running: Pod[] = [];

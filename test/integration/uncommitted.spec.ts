@@ -12,7 +12,7 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { record } from '../support/applications';
 import { closeDataSources, openDataSource } from '../support/data-sources';
-import { createMariadb, createPostgres, hasMariadb, type TestDatabase } from '../support/databases';
+import { createPostgres, MYSQL_SERVERS, type TestDatabase } from '../support/databases';
 import { defineMigrations } from '../support/migrations';
 import { countsOf } from '../support/reading';
 
@@ -52,68 +52,68 @@ const undone = (error: unknown) => {
   if (!(error instanceof Undo)) throw error;
 };
 
-describe.each([
-  ['postgres', true, createPostgres],
-  ['mariadb', hasMariadb, createMariadb],
-] as const)('%s: a transaction of the application', (type, isAvailable, create) => {
-  describe.skipIf(!isAvailable)('in which a migration is recorded', () => {
-    let database: TestDatabase;
-    beforeAll(async () => {
-      database = await create();
-    });
-    afterAll(() => database.drop());
-    beforeEach(() => database.run('DROP TABLE IF EXISTS migrations', 'DROP TABLE IF EXISTS orders'));
+describe.each([{ type: 'postgres', available: true, create: createPostgres }, ...MYSQL_SERVERS] as const)(
+  '$type: a transaction of the application',
+  ({ type, available, create }) => {
+    describe.skipIf(!available)('in which a migration is recorded', () => {
+      let database: TestDatabase;
+      beforeAll(async () => {
+        database = await create();
+      });
+      afterAll(() => database.drop());
+      beforeEach(() => database.run('DROP TABLE IF EXISTS migrations', 'DROP TABLE IF EXISTS orders'));
 
-    const open = async (options: object = {}) =>
-      (await openDataSource({ type, url: database.url, migrations, ...options })).dataSource;
+      const open = async (options: object = {}) =>
+        (await openDataSource({ type, url: database.url, migrations, ...options })).dataSource;
 
-    it.each([
-      [
-        'dataSource.transaction()',
-        (dataSource: DataSource, run: (manager: EntityManager) => Promise<void>) =>
-          dataSource.transaction(run),
-      ],
-      ['typeorm-transactional', transactional],
-    ])('is not counted before it is committed: %s', async (_how, transaction) => {
-      const dataSource = await open();
-      await record(dataSource, 1);
-      const counts = countsOf(dataSource);
-      expect(await counts()).toEqual(COMMITTED);
-      await transaction(dataSource, async (manager) => {
-        await manager.query(insertSecond);
+      it.each([
+        [
+          'dataSource.transaction()',
+          (dataSource: DataSource, run: (manager: EntityManager) => Promise<void>) =>
+            dataSource.transaction(run),
+        ],
+        ['typeorm-transactional', transactional],
+      ])('is not counted before it is committed: %s', async (_how, transaction) => {
+        const dataSource = await open();
+        await record(dataSource, 1);
+        const counts = countsOf(dataSource);
         expect(await counts()).toEqual(COMMITTED);
-        throw new Undo();
-      }).catch(undone);
-      expect(await counts()).toEqual(COMMITTED);
-      await transaction(dataSource, async (manager) => {
-        await manager.query(insertSecond);
+        await transaction(dataSource, async (manager) => {
+          await manager.query(insertSecond);
+          expect(await counts()).toEqual(COMMITTED);
+          throw new Undo();
+        }).catch(undone);
         expect(await counts()).toEqual(COMMITTED);
+        await transaction(dataSource, async (manager) => {
+          await manager.query(insertSecond);
+          expect(await counts()).toEqual(COMMITTED);
+        });
+        expect(await counts()).toEqual(ALL);
       });
-      expect(await counts()).toEqual(ALL);
-    });
 
-    it('is not disturbed by a SELECT that fails', async () => {
-      const dataSource = await open({ migrationsTableName: 'migrations' });
-      await dataSource.query('CREATE TABLE orders (id int)');
-      const counts = countsOf(dataSource);
-      await transactional(dataSource, async (manager) => {
-        await manager.query('INSERT INTO orders VALUES (1)');
-        expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
-        await dataSource.query('INSERT INTO orders VALUES (2)');
+      it('is not disturbed by a SELECT that fails', async () => {
+        const dataSource = await open({ migrationsTableName: 'migrations' });
+        await dataSource.query('CREATE TABLE orders (id int)');
+        const counts = countsOf(dataSource);
+        await transactional(dataSource, async (manager) => {
+          await manager.query('INSERT INTO orders VALUES (1)');
+          expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+          await dataSource.query('INSERT INTO orders VALUES (2)');
+        });
+        expect(await dataSource.query('SELECT id FROM orders ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }]);
+        // A table that was there when it was read last: that the SELECT fails is how its loss is told.
+        await record(dataSource, 1);
+        expect(await counts()).toEqual(COMMITTED);
+        await database.run('DROP TABLE migrations');
+        await transactional(dataSource, async (manager) => {
+          await manager.query('INSERT INTO orders VALUES (3)');
+          expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+        });
+        expect(await dataSource.query('SELECT id FROM orders')).toHaveLength(3);
       });
-      expect(await dataSource.query('SELECT id FROM orders ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }]);
-      // A table that was there when it was read last: that the SELECT fails is how its loss is told.
-      await record(dataSource, 1);
-      expect(await counts()).toEqual(COMMITTED);
-      await database.run('DROP TABLE migrations');
-      await transactional(dataSource, async (manager) => {
-        await manager.query('INSERT INTO orders VALUES (3)');
-        expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
-      });
-      expect(await dataSource.query('SELECT id FROM orders')).toHaveLength(3);
     });
-  });
-});
+  },
+);
 
 describe.each(['better-sqlite3', 'sqljs'] as const)('%s: a transaction on the one connection', (type) => {
   let directory: string;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { assertPromql } from '../support/promql';
-import { failingCases, hasPrometheus, parseRuleTests, type RuleTests } from '../support/promtool';
+import { failingCases, hasPrometheus, parseRuleTests, PROMTOOLS, type RuleTests } from '../support/promtool';
 import { alertsIn, rulesIn } from '../support/rules';
 import { type Mutation, MUTATIONS } from './rules.mutations';
 
@@ -38,9 +38,11 @@ it('is PromQL in every rule', () => {
 
 describe.skipIf(!hasPrometheus)('promtool test rules', () => {
   for (const [alert, { rules, cases }] of Object.entries(SUITES)) {
-    it(`${alert}: ${cases.tests.length} cases`, async () => {
-      expect(await failingCases(rules, cases)).toEqual([]);
-    });
+    for (const { program, version } of PROMTOOLS) {
+      it(`${alert}: ${cases.tests.length} cases, promtool ${version}`, async () => {
+        expect(await failingCases(rules, cases, program)).toEqual([]);
+      });
+    }
   }
 });
 

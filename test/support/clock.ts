@@ -8,6 +8,7 @@ export function fakeClock(): void {
   vi.spyOn(clock, 'setTimeout').mockImplementation((callback: () => void, milliseconds) =>
     setTimeout(callback, milliseconds),
   );
+  vi.spyOn(clock, 'setImmediate').mockImplementation((callback: () => void) => setImmediate(callback));
   vi.spyOn(clock, 'clearTimeout').mockImplementation((timer) => clearTimeout(timer));
 }
 

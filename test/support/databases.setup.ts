@@ -2,13 +2,15 @@ import { userInfo } from 'node:os';
 import { createConnection } from 'mysql2/promise';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
-import { ownPostgres } from './own-servers';
+import { hasMysqlServer, ownMysql, ownPostgres, type OwnServer } from './own-servers';
+import { hasPrometheus, PROMTOOLS } from './promtool';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** A server on which tests may create databases and roles. */
     postgresUrl: string | undefined;
     mariadbUrl: string | undefined;
+    mysqlUrl: string | undefined;
   }
 }
 
@@ -20,28 +22,40 @@ interface Server {
 
 /**
  * Finds the database servers: from `TEST_POSTGRES_URL` and `TEST_MARIADB_URL`, else on localhost's
- * standard ports, else (PostgreSQL only) an embedded one. With `CI=true` none may be missing.
+ * standard ports, else (PostgreSQL only) an embedded one. With `CI=true` none of these may be missing.
+ * MySQL is that of `TEST_MYSQL_URL`, else one of the program `TEST_MYSQLD`.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const mariadb = await find('TEST_MARIADB_URL', LOCAL_MARIADB, mariadbVersion);
+  const mariadb = await find('TEST_MARIADB_URL', LOCAL_MARIADB, mysqlVersion);
   if (process.env['CI'] === 'true' && mariadb === undefined) {
     throw new Error(
       'No MariaDB or MySQL server: in CI that is a failure. Start one, or set TEST_MARIADB_URL to it.',
     );
   }
-  const postgres = (await find('TEST_POSTGRES_URL', LOCAL_POSTGRES, postgresVersion)) ?? (await embedded());
+  const postgres =
+    (await find('TEST_POSTGRES_URL', LOCAL_POSTGRES, postgresVersion)) ??
+    (await own(ownPostgres, postgresVersion));
+  const mysql =
+    (await find('TEST_MYSQL_URL', [], mysqlVersion)) ??
+    (hasMysqlServer ? await own(ownMysql, mysqlVersion) : undefined);
   project.provide('postgresUrl', postgres.url);
   project.provide('mariadbUrl', mariadb?.url);
+  project.provide('mysqlUrl', mysql?.url);
 
   return async () => {
     await postgres.stop?.();
+    await mysql?.stop?.();
     console.log(
       [
         'Databases exercised:',
         `  PostgreSQL  ${postgres.version}${postgres.stop ? ' (embedded)' : ''}`,
         `  MariaDB     ${mariadb?.version ?? 'none: its tests were skipped; set TEST_MARIADB_URL to run them'}`,
+        `  MySQL       ${mysql?.version ?? 'none: its tests were skipped; set TEST_MYSQL_URL or TEST_MYSQLD to run them'}`,
         '  SQLite      better-sqlite3, sql.js',
         '  MongoDB     wire protocol only (a stand-in server)',
+        hasPrometheus
+          ? `Prometheus exercised: ${PROMTOOLS.map(({ version }) => version).join(', rules also on ')}`
+          : "Prometheus exercised: none: its tests were skipped; install Debian's package prometheus to run them",
       ].join('\n'),
     );
   };
@@ -80,7 +94,7 @@ async function postgresVersion(url: string): Promise<string> {
   }
 }
 
-async function mariadbVersion(url: string): Promise<string> {
+async function mysqlVersion(url: string): Promise<string> {
   const connection = await createConnection({ uri: url, connectTimeout: 3000 });
   try {
     const [rows] = await connection.query('SELECT version() AS version');
@@ -90,8 +104,11 @@ async function mariadbVersion(url: string): Promise<string> {
   }
 }
 
-async function embedded(): Promise<Server> {
-  const server = await ownPostgres();
+async function own(
+  create: () => Promise<OwnServer>,
+  version: (url: string) => Promise<string>,
+): Promise<Server> {
+  const server = await create();
   await server.start();
-  return { url: server.url, version: await postgresVersion(server.url), stop: () => server.remove() };
+  return { url: server.url, version: await version(server.url), stop: () => server.remove() };
 }

@@ -16,8 +16,15 @@ export interface TestDatabase {
 
 const postgresUrl = inject('postgresUrl');
 const mariadbUrl = inject('mariadbUrl');
+const mysqlUrl = inject('mysqlUrl');
 
 export const hasMariadb = mariadbUrl !== undefined;
+
+/** MariaDB and MySQL, for what must hold on both. */
+export const MYSQL_SERVERS = [
+  { name: 'MariaDB', type: 'mariadb', available: hasMariadb, create: createMariadb },
+  { name: 'MySQL', type: 'mysql', available: mysqlUrl !== undefined, create: createMysql },
+] as const;
 
 export function uniqueName(start = 'npm'): string {
   return `${start}_${randomBytes(6).toString('hex')}`;
@@ -37,17 +44,26 @@ export async function createPostgres(): Promise<TestDatabase> {
   };
 }
 
-export async function createMariadb(): Promise<TestDatabase> {
+export function createMariadb(): Promise<TestDatabase> {
   if (mariadbUrl === undefined) throw new Error('No MariaDB server');
+  return createOn(mariadbUrl);
+}
+
+export function createMysql(): Promise<TestDatabase> {
+  if (mysqlUrl === undefined) throw new Error('No MySQL server');
+  return createOn(mysqlUrl);
+}
+
+async function createOn(server: string): Promise<TestDatabase> {
   const name = uniqueName();
-  await mariadb(mariadbUrl, `CREATE DATABASE ${name}`);
-  const url = withPath(mariadbUrl, name);
+  await mysql(server, `CREATE DATABASE ${name}`);
+  const url = withPath(server, name);
   return {
     url,
     name,
-    run: (...statements) => mariadb(url, ...statements),
+    run: (...statements) => mysql(url, ...statements),
     as: (user, password) => withUser(url, user, password),
-    drop: async () => void (await mariadb(mariadbUrl, `DROP DATABASE ${name}`)),
+    drop: async () => void (await mysql(server, `DROP DATABASE ${name}`)),
   };
 }
 
@@ -63,7 +79,7 @@ async function postgres(url: string, ...statements: string[]): Promise<unknown[]
   }
 }
 
-async function mariadb(url: string, ...statements: string[]): Promise<unknown[]> {
+async function mysql(url: string, ...statements: string[]): Promise<unknown[]> {
   const connection = await createConnection(url);
   try {
     let rows: unknown = [];

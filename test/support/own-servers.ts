@@ -66,18 +66,54 @@ if (!hasMariadbServer && process.env['CI'] === 'true') {
 }
 
 /** A MariaDB of the machine's own program, not started yet. */
-export async function ownMariadb(): Promise<OwnServer> {
-  const directory = await mkdtemp(join(tmpdir(), 'mariadb-'));
+export function ownMariadb(): Promise<OwnServer> {
+  const install = ['--auth-root-authentication-method=normal', '--skip-test-db'];
+  return ownServer({ name: 'mariadb', installer: 'mariadb-install-db', install, program: 'mariadbd' });
+}
+
+const mysqld = process.env['TEST_MYSQLD'] ?? '';
+
+/** Whether `TEST_MYSQLD` names MySQL's server, as `test/support/servers.sh` has it. */
+export const hasMysqlServer = mysqld !== '';
+
+/** A MySQL of that program, not started yet. */
+export function ownMysql(): Promise<OwnServer> {
+  return ownServer({
+    name: 'mysql',
+    installer: mysqld,
+    install: ['--initialize-insecure'],
+    program: mysqld,
+    listen: ['--mysqlx=OFF'],
+  });
+}
+
+interface Installation {
+  readonly name: string;
+  /** Makes the data. */
+  readonly installer: string;
+  readonly install: readonly string[];
+  readonly program: string;
+  readonly listen?: readonly string[];
+}
+
+async function ownServer({
+  name,
+  installer,
+  install,
+  program,
+  listen = [],
+}: Installation): Promise<OwnServer> {
+  const directory = await mkdtemp(join(tmpdir(), `${name}-`));
   const port = await freePort();
   const url = `mysql://root@127.0.0.1:${port}`;
-  // MariaDB's programs change to a user of their own, if they are root's.
+  // These programs change to a user of their own, if they are root's.
   const place = [
     '--no-defaults',
     `--datadir=${join(directory, 'data')}`,
     ...(process.getuid?.() === 0 ? ['--user=root'] : []),
   ];
-  const install = ['--auth-root-authentication-method=normal', '--skip-test-db'];
-  await promisify(execFile)('mariadb-install-db', [...place, ...install]);
+  await promisify(execFile)(installer, [...place, ...install]);
+  const address = [`--port=${port}`, '--bind-address=127.0.0.1', `--socket=${join(directory, 'socket')}`];
   let server: ChildProcess | undefined;
   const stop = async () => {
     if (server !== undefined) await endProcess(server);
@@ -85,8 +121,7 @@ export async function ownMariadb(): Promise<OwnServer> {
   return {
     url: `${url}/mysql`,
     async start() {
-      const listen = [`--port=${port}`, '--bind-address=127.0.0.1', `--socket=${join(directory, 'socket')}`];
-      server = spawn('mariadbd', [...place, ...listen], { stdio: 'ignore' });
+      server = spawn(program, [...place, ...address, ...listen], { stdio: 'ignore' });
       await answering(url, server);
     },
     stop,

@@ -59,6 +59,14 @@ describe('BoundedPlaces', () => {
     expect(underWay([last])).toEqual([0]);
   });
 
+  it('is not stuck while the next waits for no more than its turn of the event loop', () => {
+    const places = new BoundedPlaces(16);
+    const statements = enter(places, 9);
+    expect(underWay(statements)).toHaveLength(8);
+    for (const statement of statements) statement.isOverdue = true;
+    expect(places.isStuck).toBe(false);
+  });
+
   it('has half of its places for connections that stay open, and lets in fewer statements for them', () => {
     const places = new BoundedPlaces(4);
     const [first, second, third] = [socket(), socket(), socket()] as [Socket, Socket, Socket];
