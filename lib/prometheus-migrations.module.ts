@@ -148,7 +148,7 @@ export class PrometheusMigrationsModule
     this.metrics.isClosing = true;
     this.defaultMetrics.isClosing = true;
     this.portClosed = this.port.close().catch((error: unknown) => {
-      logger.error(`The metrics' own port could not be closed (${nameOfError(error)}).`);
+      logger.error(`The metrics port could not be closed (${nameOfError(error)}).`);
     });
   }
 

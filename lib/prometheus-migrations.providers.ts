@@ -40,7 +40,7 @@ export function controllersOf(): ModuleControllers {
   };
 }
 
-/** What one module consists of. */
+/** The providers of one module. */
 export function providersOf(controllers: ModuleControllers): Provider[] {
   return [
     DataSourceExplorer,
@@ -109,8 +109,8 @@ function provide<Arguments extends unknown[]>(
 }
 
 /**
- * What is injected in an application of several modules: what belongs to the first. Nest itself injects
- * that of the first module, and answers `app.get()` with that of the last.
+ * Provides the first module's instance where an application has several modules. Nest itself would inject
+ * the first module's, and return the last module's from `app.get()`.
  */
 function provideFirst(token: InjectionToken, own: symbol): FactoryProvider {
   return provide(token, [own, ModulesContainer], (mine: object, modules: ModulesContainer) => {

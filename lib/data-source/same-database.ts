@@ -51,7 +51,7 @@ function placeOf(dataSource: DataSource): string | undefined {
   }
 }
 
-/** One server has two types. */
+/** Both types connect to the same servers. */
 const TYPES: Readonly<Record<string, string>> = { mariadb: 'mysql' };
 const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
 

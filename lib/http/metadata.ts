@@ -1,4 +1,4 @@
-/** Of our handlers: Nest copies it to their routes, by which they are told from others. */
+/** Marks our handlers. Nest copies it to their routes, so that ours can be told from others. */
 export const OWN_ROUTE = 'nestjs-prometheus-migrations/own-route';
-/** By this `@nestjs/swagger` leaves a controller out of its document. */
+/** `@nestjs/swagger` leaves out controllers that have this metadata. */
 export const SWAGGER_EXCLUDE = 'swagger/apiExcludeController';

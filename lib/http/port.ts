@@ -42,7 +42,7 @@ export class MetricsPort {
         if (await this.listen(candidate)) return;
       }
       logger.warn(
-        `No port from ${first} to ${last} on ${address} is free: the metrics are not served on a port of their own. Widen portRange.`,
+        `No port from ${first} to ${last} on ${address} is free. The metrics have no port of their own: widen portRange.`,
       );
     } else if (port !== undefined && !(await this.listen(port))) {
       this.yield(port, hasHttp);
@@ -65,8 +65,8 @@ export class MetricsPort {
     // The same registry: its owner serves these metrics as well.
     if (owner?.options.registry === registry) return;
     logger.warn(
-      `Port ${port} on ${address} is in use${owner === undefined ? '' : ' by another PrometheusMigrationsModule of this process'}: ` +
-        'the metrics are not served on a port of their own.',
+      `Port ${port} on ${address} is in use${owner === undefined ? '' : ' by another PrometheusMigrationsModule of this process'}. ` +
+        'The metrics have no port of their own: set port to another, or use portRange.',
     );
   }
 
@@ -74,7 +74,7 @@ export class MetricsPort {
     try {
       if (!this.isClosing) await this.listen(port);
     } catch (error) {
-      logger.error(`The metrics' own port could not be opened (${nameOfError(error)}).`);
+      logger.error(`The metrics port could not be opened (${nameOfError(error)}).`);
     }
   }
 
@@ -84,7 +84,7 @@ export class MetricsPort {
     const server = new PageServer({
       address,
       pages: this.pages,
-      onError: (error) => logger.error(`A scrape of the metrics' own port failed (${explain(error)}).`),
+      onError: (error) => logger.error(`A scrape of the metrics port failed (${explain(error)}).`),
     });
     try {
       await server.listen(port, portRange !== undefined);

@@ -28,7 +28,7 @@ const ANSWER_TIMEOUT = 10_000;
 const ANSWER_TIMEOUT_CLOSING = 1000;
 /** Milliseconds that an answer may take to be made while the server closes. */
 const CLOSE_TIMEOUT = 10_000;
-/** Clients at one time; scrapers are few. For one more, the one that has been silent for longest is cut off. */
+/** Clients at one time. If one more connects, the one that has been silent longest is closed. */
 const MAX_CONNECTIONS = 100;
 /** Requests of one client that are not answered yet: no scraper sends a second one before its answer. */
 const MAX_UNANSWERED = 4;
@@ -38,7 +38,7 @@ export class PageServer {
   /** Resolves when it does not listen any more, and nobody waits for an answer. */
   readonly closed: Promise<void>;
   private readonly server: Server;
-  /** The open connections, the most silent ones first, with what is not answered yet on each. */
+  /** The open connections, longest silent first, with the unanswered requests of each. */
   private readonly unanswered = new Map<Socket, Set<ServerResponse>>();
   private isClosing = false;
   /** What the requests of one turn of the event loop share. */
@@ -69,7 +69,7 @@ export class PageServer {
         resolve();
       });
     });
-    // As EMFILE at a new connection: nothing that should end the process.
+    // For example EMFILE at a new connection, which must not end the process.
     this.server.on('error', (error) => this.options.onError(error));
   }
 
@@ -90,7 +90,7 @@ export class PageServer {
       this.isClosing = true;
       this.server.close();
       for (const [socket, responses] of this.unanswered) {
-        // Idle, silent, or with half a request: Node no longer looks after these while it closes.
+        // close() ends Node's own checks of idle and half-sent requests, so close these here.
         if (responses.size === 0) socket.destroy();
         else if ([...responses].every(({ writableEnded }) => writableEnded)) {
           destroyAfter(socket, ANSWER_TIMEOUT_CLOSING);
@@ -159,7 +159,7 @@ export class PageServer {
     return answer;
   }
 
-  /** Answers without reading what else the client has to say. */
+  /** Answers without reading the rest of the request. */
   private refuse(response: ServerResponse, status: number, message: string): void {
     response.setHeader('Connection', 'close');
     this.send(response, { ...PLAIN, status, body: `${message}\n` });

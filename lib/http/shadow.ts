@@ -1,4 +1,4 @@
-/** What is looked at of Express, if it is Express. */
+/** The parts of Express's application that are read here. */
 interface ExpressLayer {
   readonly route?: {
     readonly path: unknown;

@@ -36,7 +36,7 @@ export class OwnConnection {
     this.pool = this.isShared ? undefined : poolOf(driver);
   }
 
-  /** The query runner, for what is no SQL. */
+  /** The query runner, for drivers without SQL. */
   get queryRunner(): QueryRunner {
     return this.runner;
   }

@@ -107,7 +107,7 @@ function failureReason(error: unknown, type: string): FailureReason {
 
 const MISSING_TABLE_NUMBER: Readonly<Record<string, number>> = { mssql: 208, sap: 259 };
 
-/** Where a driver has only words for it. */
+/** For drivers that report it only in the message. */
 const MISSING_TABLE_TEXT: Readonly<Record<string, RegExp>> = {
   'aurora-mysql': /table .+ doesn't exist$/i,
   'aurora-postgres': /relation .+ does not exist/i,
@@ -147,12 +147,12 @@ function failureDetail(error: unknown): string | undefined {
   return /^[\w-]{1,40}$/.test(detail) ? detail : undefined;
 }
 
-/** A driver's code or message is a word or a number; anything else it may be is none. */
+/** A code or message counts only if it is a string or a number. */
 function text(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
-/** Wrappers around the driver's own error: more of them are a circle. */
+/** Wrappers to look through at most: a longer chain is circular. */
 const DEEPEST = 8;
 
 /** TypeORM wraps what a driver throws; Node gathers what each address of a host threw. */

@@ -132,7 +132,7 @@ export class MigrationReader {
     return this.launch();
   }
 
-  /** Whether one more may be unanswered beside the one that counts. */
+  /** Whether one more collection may be unanswered at this time. */
   private mayTryAnother(current: Flight): boolean {
     if (this.outstanding.size < MAX_OUTSTANDING) return true;
     if (![...this.outstanding].every(({ wasLetGo }) => wasLetGo)) return false;
@@ -141,7 +141,7 @@ export class MigrationReader {
     return true;
   }
 
-  /** Drops the collections that no answer is expected of any more. */
+  /** Drops the collections whose answer is not expected any more. */
   private giveUp(isLost: (flight: Flight) => boolean): void {
     for (const flight of this.outstanding) if (isLost(flight)) this.drop(flight);
   }
@@ -190,13 +190,13 @@ export class MigrationReader {
     this.outstanding.delete(flight);
     if (this.current === flight) this.current = undefined;
     if (!isAnswer) return;
-    // The database answers: what was lost before can be lost again without being held against it.
+    // The database answers again, so the count of lost collections starts anew.
     this.giveUp((other) => other !== this.current);
   }
 }
 
 function isFresh(collection: Collection, maxAge: number): boolean {
-  // Read once for all, a DataSource that was not ready is read when it is.
+  // With `refresh: 'bootstrap'`, a DataSource that was not ready is read again until it is.
   if (maxAge === Infinity) return collection.status === 'read' || collection.reason !== 'uninitialized';
   const age = clock.now() - collection.startedAt;
   return age >= 0 && age < maxAge;
@@ -278,7 +278,7 @@ export class Flight implements PlaceHolder {
     const { sequence } = this;
     const at = Date.now();
     const durationSeconds = (now - startedAt) / 1000;
-    // Without a spread where it matters: that takes a fifth of a small read.
+    // No object spread here: it takes a fifth of a small read.
     this.collection =
       outcome.status === 'read'
         ? { status: 'read', state: outcome.state, sequence, startedAt, at, durationSeconds }

@@ -22,9 +22,9 @@ export class RecordedMigrations {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
-   * The names as they come: in no order, and maybe twice. One statement at each call once the table has
-   * been seen. A missing table is an answer (nothing applied), one that may not be read a failure.
-   * Throws what the driver throws.
+   * Reads the names, unordered and maybe twice. Sends one statement once the table has been seen. A
+   * missing table means that nothing is applied; a table that may not be read is a failure. Throws what
+   * the driver throws.
    */
   async read(connection: Connection): Promise<Names> {
     if (this.type === 'mongodb') return this.documents(connection);
@@ -40,7 +40,7 @@ export class RecordedMigrations {
     return names ?? [];
   }
 
-  /** The statements; made anew where what they are made of has changed. */
+  /** The statements, rebuilt when the DataSource's options have changed. */
   private currentTable(): MigrationsTable {
     const { driver, options } = this.dataSource;
     const { schema } = driver.options as { schema?: string };
@@ -164,5 +164,5 @@ interface MongoRunner {
   };
 }
 
-/** Large enough for any list of migrations to come with the first answer. */
+/** Large enough for the first answer to hold any list of migrations. */
 const MONGO_BATCH_SIZE = 100_000;

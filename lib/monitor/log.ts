@@ -3,8 +3,8 @@ import type { Collection } from '../migration/reader';
 import type { MigrationState } from '../migration/state';
 
 /**
- * Logs a connection's first collection, its failure and its recovery, and nothing in between. Neither
- * hosts nor users nor SQL: of a driver's error only its code.
+ * Logs a connection's first collection, its failure and its recovery, and nothing in between. Shows a
+ * driver's code, and never hosts, users or SQL.
  */
 export function logCollection(
   connection: string,

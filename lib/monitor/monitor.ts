@@ -27,9 +27,9 @@ const SHUTDOWN_GRACE = 200;
 const OVERDUE_FIRST = 20;
 
 /**
- * Knows the newest collection of every exported connection, and reads again what is too old.
+ * Keeps the newest collection of every exported connection, and reads again when it is too old.
  *
- * Neither Prometheus nor HTTP is known here: whoever shows or judges the migrations asks the monitor.
+ * It knows neither Prometheus nor HTTP: everything that shows or judges migrations asks the monitor.
  */
 export class Monitor {
   private readonly places: BoundedPlaces;

@@ -160,7 +160,7 @@ export interface DefaultMetricsOptions {
   eventLoopMonitoringPrecision?: number;
 }
 
-/** What to do at start-up with what is not as it should be. */
+/** What to do at start-up if migrations are unapplied or cannot be read. */
 export type GateAction = 'ignore' | 'warn' | 'fail';
 
 /** Policy of the readiness probe, and the path of one. */

@@ -89,7 +89,7 @@ export class MigrationsExporter {
   }
 
   /**
-   * Takes the metrics out of the registry, and gives up what is being read. The exporter still reads
+   * Takes the metrics out of the registry and abandons collections under way. The exporter still reads
    * after that, but puts nothing into the registry any more.
    */
   close(): void {

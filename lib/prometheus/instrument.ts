@@ -83,7 +83,8 @@ export class InstrumentedDataSource implements RunSource {
       this.own?.add(this);
     } catch (error) {
       logger.warn(
-        `${this.connection()}: the metrics of runs are not in the registry (${nameOfError(error)}).`,
+        `${this.connection()}: the metrics of migration runs could not be registered (${nameOfError(error)}). ` +
+          'Set the option registry, prefix or namespace to another.',
       );
     }
   }

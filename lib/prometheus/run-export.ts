@@ -44,7 +44,10 @@ export class RunExport implements RunHost, RunSource {
       this.publish();
     } catch (error) {
       if (!this.wasWarned)
-        logger.warn(`The metrics of runs could not be registered (${nameOfError(error)}).`);
+        logger.warn(
+          `The metrics of migration runs could not be registered (${nameOfError(error)}). ` +
+            'Set the option registry, prefix or namespace to another.',
+        );
       this.wasWarned = true;
     }
   }

@@ -1,6 +1,6 @@
 import type { MigrationState } from '../migration/state';
 
-/** What is wrong with a connection, and what is allowed to be. */
+/** What a connection may deviate in. */
 export interface Policy {
   /**
    * Unapplied migrations that are allowed on each connection.

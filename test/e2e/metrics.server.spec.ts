@@ -135,7 +135,7 @@ describe('a port of its own', () => {
       500,
       'A metric of the registry could not be collected\n',
     ]);
-    expect(logger.lines.at(-1)).toBe("error A scrape of the metrics' own port failed (TypeError).");
+    expect(logger.lines.at(-1)).toBe('error A scrape of the metrics port failed (TypeError).');
   });
 
   it('takes no body', async () => {
@@ -219,7 +219,7 @@ describe('a port in use', () => {
   it('all of a range: a warning, and the application starts all the same', async () => {
     const port = await occupyPort();
     const { get, logger } = await start({ portRange: [port, port] });
-    expect(logger.lines[0]).toMatch(/^warn .*are not served on a port of their own/);
+    expect(logger.lines[0]).toMatch(/^warn .*have no port of their own/);
     expect(readingsOf(await get(), 'default')).toMatchObject(READ);
   });
 
@@ -251,7 +251,7 @@ describe('without an HTTP adapter', () => {
     const port = await occupyPort();
     const context = await createContext({ port });
     expect(logger.lines[0]).toBe(
-      `warn Port ${port} on 127.0.0.1 is in use: the metrics are not served on a port of their own.`,
+      `warn Port ${port} on 127.0.0.1 is in use. The metrics have no port of their own: set port to another, or use portRange.`,
     );
     await context.close();
   });

@@ -217,8 +217,8 @@ describe('the environment', () => {
       );
       expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(200);
       expect(logger.lines.filter((line) => !line.startsWith('log'))).toEqual([
-        `warn Port ${port} on 127.0.0.1 is in use by another PrometheusMigrationsModule of this process: ` +
-          'the metrics are not served on a port of their own.',
+        `warn Port ${port} on 127.0.0.1 is in use by another PrometheusMigrationsModule of this process. ` +
+          'The metrics have no port of their own: set port to another, or use portRange.',
       ]);
     });
   });

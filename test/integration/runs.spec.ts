@@ -338,7 +338,8 @@ describe('instrumentMigrations', () => {
 
     expect(await dataSource.runMigrations()).toHaveLength(2);
     expect(logger.lines[0]).toBe(
-      'warn default: the metrics of runs are not in the registry (RegistryInUseError).',
+      'warn default: the metrics of migration runs could not be registered (RegistryInUseError). ' +
+        'Set the option registry, prefix or namespace to another.',
     );
   });
 
@@ -658,7 +659,10 @@ describe('instrumented DataSources and MigrationsExporter', () => {
       RegistryInUseError,
     );
     expect(await registry.metrics()).toContain('typeorm_migrations_applied_total{connection="late"} 0');
-    expect(logger.lines).toContain('warn The metrics of runs could not be registered (RegistryInUseError).');
+    expect(logger.lines).toContain(
+      'warn The metrics of migration runs could not be registered (RegistryInUseError). ' +
+        'Set the option registry, prefix or namespace to another.',
+    );
     exporter.close();
   });
 });
