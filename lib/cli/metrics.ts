@@ -19,6 +19,8 @@ export async function metrics(invocation: Invocation, output: Output): Promise<n
       dataSources: Object.fromEntries(sources),
       registry: newRegistry(),
       timeout,
+      // What the command line names is shown, whatever the application leaves out.
+      exclude: [],
       // Collecting the metrics shows what was read, and does not read again.
       refresh: 'bootstrap',
     },

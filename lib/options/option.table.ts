@@ -107,6 +107,12 @@ export const EXPORTER_OPTIONS: Rows<MigrationsExporterOptions> = {
   },
   exclude: {
     default: [],
+    variable: 'PROMETHEUS_MIGRATIONS_EXCLUDE',
+    parse: (text) =>
+      text
+        .split(',')
+        .map((alias) => alias.trim())
+        .filter((alias) => alias !== ''),
     valid: isListOfStrings,
     fix: "Pass an array of aliases, as in ['default'].",
   },

@@ -62,7 +62,7 @@ export interface MigrationsExporterOptions {
    */
   dataSources?: Readonly<Record<string, DataSource>> | undefined;
   /**
-   * Aliases to leave out.
+   * Aliases to leave out. Environment: `PROMETHEUS_MIGRATIONS_EXCLUDE`, separated by commas.
    * @defaultValue `[]`
    */
   exclude?: readonly string[] | undefined;

@@ -153,6 +153,16 @@ describe('the environment', () => {
   });
 });
 
+describe('PROMETHEUS_MIGRATIONS_EXCLUDE', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('leaves out a connection', async () => {
+    vi.stubEnv('PROMETHEUS_MIGRATIONS_EXCLUDE', 'default');
+    const { get } = await startApplication({ imports: [typeorm(), PrometheusMigrationsModule.forRoot()] });
+    expect(await get()).not.toContain('connection="default"');
+  });
+});
+
 describe('the injected MigrationsExporter', () => {
   it('exports and forgets the connections of the container', async () => {
     const { app, get } = await startApplication({

@@ -150,6 +150,16 @@ describe('resolveModuleOptions', () => {
     });
   });
 
+  it.each([
+    ['cache_db', ['cache_db']],
+    [' cache_db , user_data ,', ['cache_db', 'user_data']],
+    [',', []],
+  ])('leaves out the connections of PROMETHEUS_MIGRATIONS_EXCLUDE=%s', (text, exclude) => {
+    const environment = { PROMETHEUS_MIGRATIONS_EXCLUDE: text };
+    expect(resolve({}, environment)).toMatchObject({ exclude });
+    expect(resolve({ exclude: ['own'] }, environment)).toMatchObject({ exclude: ['own'] });
+  });
+
   it('does not parse a variable that an option overrides', () => {
     const environment = {
       PROMETHEUS_METRIC_NAMESPACE: 'a-b',
