@@ -1,5 +1,6 @@
 // npm run bench: every figure is a ratio to a floor of the same run. Some minutes.
 import { cpus } from 'node:os';
+import { benchCommandLine } from './command-line.mjs';
 import { benchHttp } from './http.mjs';
 import { benchReadings } from './readings.mjs';
 import { benchStartup } from './startup.mjs';
@@ -13,4 +14,6 @@ console.log('\n## Scrapes\n');
 await benchHttp();
 console.log('\n## Start-up\n');
 await benchStartup();
+console.log('\n## Command line\n');
+benchCommandLine();
 process.exit();

@@ -1,6 +1,6 @@
 // Checks the package as users get it: packs it, looks at what is in the tarball and how it resolves,
 // and installs it into a consumer project for each entry of matrix.json. Run `npm run build` before.
-// Names of entries as arguments run these alone.
+// Names of entries as arguments run these alone; `command-line` is that of the command line's matrix.
 import { spawn } from 'node:child_process';
 import {
   cpSync,
@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { tryCommandLine } from './command-line.mjs';
 
 const root = join(import.meta.dirname, '../..');
 const PACKED = [
@@ -197,7 +198,8 @@ async function forEach(items, job) {
 const matrix = JSON.parse(readFileSync(join(import.meta.dirname, 'matrix.json'), 'utf8'));
 const named = process.argv.slice(2);
 const entries = named.length === 0 ? matrix : matrix.filter(({ name }) => named.includes(name));
-if (entries.length < named.length)
+const hasCommandLine = named.length === 0 || named.includes('command-line');
+if (entries.length + Number(named.includes('command-line')) < named.length)
   throw new Error(`Not all of these are in matrix.json: ${named.join(', ')}`);
 const directory = mkdtempSync(join(realpathSync(tmpdir()), 'consumers-'));
 try {
@@ -208,6 +210,8 @@ try {
   console.log('attw: resolves for CommonJS, ES modules and bundlers');
   const failures = await forEach(entries, (entry) => tryConsumer(entry, tarball, directory));
   for (const { item, error } of failures) console.error(`${item.name}: failed\n${error.message}`);
+  if (hasCommandLine && (await tryCommandLine({ run, nodeOf, forEach }, tarball, directory)) > 0)
+    process.exitCode = 1;
   console.log(`consumers: ${entries.length - failures.length} passed, ${failures.length} failed`);
   if (failures.length > 0) process.exitCode = 1;
 } catch (error) {
