@@ -1,7 +1,7 @@
 // One of the servers that http.mjs compares, as a process of its own: node http-server.mjs KIND
 import 'reflect-metadata';
 import { createServer } from 'node:http';
-import { Module } from '@nestjs/common';
+import { Controller, Get, Header, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
@@ -21,7 +21,20 @@ const connections = ['default', 'user_data', 'cache_db'].map((name) =>
     migrations: defineMigrations(100),
   }),
 );
-const ours = (options) => PrometheusMigrationsModule.forRoot({ maxAge: 3_600_000, ...options });
+/** What Nest and its platform take by themselves. */
+class ConstantController {
+  get() {
+    return constant;
+  }
+}
+Controller('metrics')(ConstantController);
+const descriptor = Object.getOwnPropertyDescriptor(ConstantController.prototype, 'get');
+for (const decorate of [Get(), Header('Content-Type', register.contentType)])
+  decorate(ConstantController.prototype, 'get', descriptor);
+let constant = '';
+
+const ours = (options) =>
+  PrometheusMigrationsModule.forRoot({ maxAge: 3_600_000, onUnapplied: 'ignore', ...options });
 
 class AppModule {}
 Module({
@@ -29,11 +42,12 @@ Module({
     ...connections,
     ...(kind === 'controller' ? [ours()] : []),
     ...(kind === 'port' ? [ours({ path: false, port: 0 })] : []),
-    ...(kind === 'bare' ? [ours({ path: false })] : []),
+    ...(['bare', 'constant'].includes(kind) ? [ours({ path: false })] : []),
     ...(kind === 'willsoto'
       ? [PrometheusModule.register({ defaultMetrics: { enabled: false } }), ours({ path: false })]
       : []),
   ],
+  controllers: kind === 'constant' ? [ConstantController] : [],
 })(AppModule);
 
 const logger = {
@@ -49,6 +63,7 @@ const app =
     ? await NestFactory.create(AppModule, new FastifyAdapter(), { logger })
     : await NestFactory.create(AppModule, { logger });
 await app.listen(0, '127.0.0.1');
+constant = await register.metrics();
 
 if (kind === 'bare') {
   const server = createServer((_request, response) => {

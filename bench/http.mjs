@@ -1,14 +1,17 @@
 // Scrape throughput and latency of the controller and of the port, against a bare `http` server with the
-// same registry and against @willsoto/nestjs-prometheus. Interleaved: every round visits all of them.
+// same registry, a controller of Nest that returns a constant, and @willsoto/nestjs-prometheus.
+// Interleaved: every round visits all of them.
 import { fork } from 'node:child_process';
 import autocannon from 'autocannon';
-import { median, ratio, table } from './statistics.mjs';
+import { median, milliseconds, ratio, table } from './statistics.mjs';
 
 const KINDS = [
   'bare',
   'port',
+  'constant:express',
   'controller:express',
   'willsoto:express',
+  'constant:fastify',
   'controller:fastify',
   'willsoto:fastify',
 ];
@@ -30,6 +33,8 @@ export async function benchHttp() {
   const figures = servers.map(({ kind, rounds }) => ({
     kind,
     perSecond: median(rounds.map(({ requests }) => requests.mean)),
+    // Of the server's one thread, which is always busy.
+    perScrape: median(rounds.map(({ requests }) => 1000 / requests.mean)),
     p99: median(rounds.map(({ latency }) => latency.p99)),
     // Against the bare server of the same round: the machine's speed drifts.
     ratio: median(
@@ -38,8 +43,14 @@ export async function benchHttp() {
   }));
   console.log(
     table(
-      ['server', 'scrapes per second', 'to the bare server', 'p99'],
-      figures.map((each) => [each.kind, each.perSecond.toFixed(0), ratio(each.ratio, 1), `${each.p99} ms`]),
+      ['server', 'per scrape', 'p99', 'scrapes per second', 'to the bare server'],
+      figures.map(({ kind, perScrape, p99, perSecond, ratio: toBare }) => [
+        kind,
+        milliseconds(perScrape),
+        milliseconds(p99),
+        perSecond.toFixed(0),
+        ratio(toBare, 1),
+      ]),
     ),
   );
 }

@@ -39,8 +39,8 @@ export async function benchReadings() {
             'migrations',
             'connections',
             'floor',
-            'cold',
             'steady',
+            'cold',
             "TypeORM's executor",
             'statements',
             'longest block',
@@ -118,12 +118,16 @@ async function measure(database, count, connections, url) {
     count,
     connections,
     milliseconds(floor),
-    ratio(median(times.cold), floor),
-    ratio(median(times.steady), floor),
-    times.typeorm ? ratio(median(times.typeorm), floor) : '–',
+    ...[times.steady, times.cold, times.typeorm].map((values) =>
+      values ? against(floor, median(values)) : '–',
+    ),
     statements,
     milliseconds(block),
   ];
+}
+
+function against(floor, value) {
+  return `${milliseconds(value)} (${ratio(value, floor)})`;
 }
 
 /**

@@ -1,4 +1,4 @@
-// npm run bench: every figure is a ratio to a floor of the same run. Some minutes.
+// npm run bench: milliseconds, and their ratio to a floor of the same run. Some minutes.
 import { cpus } from 'node:os';
 import { benchCommandLine } from './command-line.mjs';
 import { benchHttp } from './http.mjs';

@@ -23,7 +23,7 @@ export class BoundedPlaces implements Places {
   /** @param concurrency - statements under way and connections kept open, together */
   constructor(private readonly concurrency: number) {
     // All of them have begun after a few steps, however many they are.
-    this.pace = new Pace(Math.max(SMALLEST_BURST, Math.ceil(concurrency / 4)), () => this.review());
+    this.pace = new Pace(Math.max(SMALLEST_BURST, Math.ceil(concurrency / 8)), () => this.review());
   }
 
   enter(holder: PlaceHolder): void {
