@@ -3,7 +3,7 @@
 #   eval "$(test/support/servers.sh)"
 # The packages come from Debian's unstable and testing suites, from the mirror that apt uses on this machine. They are
 # unpacked into a cache folder once, and nothing is installed: MySQL runs with the loader and the libraries of its suite.
-# What cannot be had is left out with a word about it: in these suites a package may be gone or broken for some days.
+# If a package is not available, its tests are skipped with a message: in these suites it may be gone or broken for some days.
 # To download newer ones, delete the cache folder.
 set -euo pipefail
 
@@ -50,7 +50,7 @@ have() {
     echo "$name: $(grep -m 1 -oE '[Vv]er(sion)? [^ ]+' "$scratch/log") in $cache" >&2
   else
     tail -n 5 "$scratch/log" >&2
-    echo "$name: not to be had on this machine, so its tests are skipped." >&2
+    echo "$name: not available on this machine, so its tests are skipped." >&2
   fi
 }
 
