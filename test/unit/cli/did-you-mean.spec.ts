@@ -22,6 +22,9 @@ describe('closest', () => {
     expect(closest(typed, KNOWN)).toBeUndefined(),
   );
 
+  it('counts two neighbours swapped as one mistake', () =>
+    expect(closest('abdc', ['abxy', 'abcd'])).toBe('abcd'));
+
   it('has nothing to choose from', () => expect(closest('--json', [])).toBeUndefined());
 
   it('knows every word itself, and with two neighbours swapped', () => {
