@@ -13,14 +13,13 @@ export interface Preloads {
 
 /** Loads files of the application, as TypeORM's own command line does. */
 export class FileLoader {
-  private hasTypeScript: boolean;
+  /** What Node.js has loaded, or is told to load, before the files. */
+  private readonly specifiers: readonly string[];
+  private readonly registered = new Set<'commonjs' | 'module'>();
   private arePreloaded = false;
 
   constructor(private readonly preloads: Preloads) {
-    const isPreloading = /(^|\s)(--import|--require|-r|--loader|--experimental-loader)\b/;
-    this.hasTypeScript =
-      preloads.imports.length + preloads.requires.length > 0 ||
-      isPreloading.test([...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' '));
+    this.specifiers = [...preloads.imports, ...preloads.requires, ...preloadsOfNode()];
   }
 
   /**
@@ -48,15 +47,25 @@ export class FileLoader {
   async load(name: string): Promise<Readonly<Record<string, unknown>>> {
     const file = this.find(name);
     await this.preload();
-    if (isTypeScript(file) && !this.hasTypeScript) {
-      await registerTypeScript(name, file);
-      this.hasTypeScript = true;
-    }
+    if (isTypeScript(file)) await this.registerTypeScript(name, file);
     try {
       return exportsOf(await importOrRequire(file));
     } catch (error) {
       throw new CommandError(`${name} could not be loaded. ${shortMessage(error)}${hint(error)}`);
     }
+  }
+
+  private async registerTypeScript(name: string, file: string): Promise<void> {
+    const format = isEsModule(file) ? 'module' : 'commonjs';
+    if (this.registered.has(format) || this.specifiers.some(loadsTypeScript)) return;
+    this.registered.add(format);
+    const isRegistered = await registerTypeScript(file);
+    // A loader of another name may be among the preloads.
+    if (isRegistered || this.specifiers.length > 0) return;
+    throw new CommandError(
+      `${name} is TypeScript, and no loader for it is installed. ` +
+        'Install @swc-node/register (npm install --save-dev @swc-node/register @swc/core), or pass another with --import or --require.',
+    );
   }
 
   private async preload(): Promise<void> {
@@ -83,6 +92,19 @@ export async function settled(name: string, make: () => unknown): Promise<unknow
   } catch (error) {
     throw new CommandError(`${name} exports a promise or a factory that failed. ${shortMessage(error)}`);
   }
+}
+
+const PRELOAD_FLAG = /(?:^|\s)(?:--import|--require|-r|--loader|--experimental-loader)[=\s]+["']?([^\s"']+)/g;
+
+/** Those of Node.js's own flags. */
+function preloadsOfNode(): string[] {
+  const flags = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
+  return Array.from(flags.matchAll(PRELOAD_FLAG), ([, specifier = '']) => specifier);
+}
+
+/** Whether a preload is a loader for TypeScript, or a file of the project's own that may register one. */
+function loadsTypeScript(specifier: string): boolean {
+  return /swc|ts-node|tsx|jiti|esbuild|babel|sucrase|tsimp|^[./]|^(file|data):/.test(specifier);
 }
 
 async function preloaded(flag: string, specifier: string, load: () => unknown): Promise<void> {

@@ -1,7 +1,6 @@
 import { register } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { CommandError } from './command-error';
 import { importFrom, requireFrom, resolveFrom } from './import-from';
 import { isEsModule, nearest } from './package-type';
 
@@ -43,20 +42,15 @@ export function isTypeScript(file: string): boolean {
 /**
  * Lets Node.js load a TypeScript file, by the loader that its project has installed.
  *
- * @param name - as it was given on the command line
- * @throws {@link CommandError} if it has none
+ * @returns whether there is one
  */
-export async function registerTypeScript(name: string, file: string): Promise<void> {
+export async function registerTypeScript(file: string): Promise<boolean> {
   const folder = dirname(file);
-  const loader = TYPESCRIPT_LOADERS.find((row) => resolveFrom(folder, row.name) !== undefined);
-  if (loader === undefined) {
-    throw new CommandError(
-      `${name} is TypeScript, and no loader for it is installed. ` +
-        'Install @swc-node/register (npm install --save-dev @swc-node/register @swc/core), or pass another with --import or --require.',
-    );
-  }
+  const loader = TYPESCRIPT_LOADERS.find(({ name }) => resolveFrom(folder, name) !== undefined);
+  if (loader === undefined) return false;
   useProjectConfiguration(folder);
   await (isEsModule(file) ? loader.esModules(folder) : loader.commonJs(folder));
+  return true;
 }
 
 /** Loaders look for tsconfig.json in the working directory, which may be that of a monorepo. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdirSync, symlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { relative } from 'node:path';
@@ -319,6 +320,20 @@ describe('a TypeScript file', () => {
     const own = project.path(`app/node_modules/tsx/${FILES['tsx']}`);
     expect(await command(['check', '-d', file, '-r', own])).toMatchObject({ code: 1 });
     expect(loaded).toEqual(['tsx']);
+  });
+
+  it('is loaded by what is installed, whatever else is loaded first', async () => {
+    process.execArgv = ['--require', 'dd-trace/init'];
+    const file = write('ts-node');
+    expect(await command(['check', '-d', file, '-r', 'reflect-metadata'])).toMatchObject({ code: 1 });
+    expect(loaded).toEqual(['ts-node']);
+  });
+
+  it('is left to a loader of another name', async () => {
+    const file = write();
+    extensions['.ts'] = (module: { _compile(code: string, file: string): void }, name: string) =>
+      module._compile(readFileSync(name, 'utf8'), name);
+    expect(await command(['check', '-d', file, '-r', 'reflect-metadata'])).toMatchObject({ code: 1 });
   });
 
   it('cannot be loaded without', async () => {
