@@ -4,7 +4,7 @@ import { clock } from '../clock';
 import { MigrationFailure } from '../migration/failure';
 import { CommandError, shortMessage } from './command-error';
 import { LONGEST_TIMER } from './flags';
-import { makeReadOnly, sqliteFile } from './read-only';
+import { makeReadOnly, openReadOnly, sqliteFile } from './read-only';
 
 type Initialize = (this: DataSource) => Promise<DataSource>;
 
@@ -22,6 +22,8 @@ const CLOSE_TIMEOUT = 500;
 export class Connections {
   private readonly guarded = new WeakSet<object>();
   private readonly prepared = new Set<DataSource>();
+  /** Those whose SQLite file was there; all others, too. */
+  private readonly opened = new WeakSet<DataSource>();
   /** Why a DataSource is not connected. */
   private readonly failures = new WeakMap<DataSource, unknown>();
   /** Why a DataSource can never be connected: what it loads is broken. */
@@ -84,8 +86,9 @@ export class Connections {
     if (dataSource.isInitialized) return dataSource;
     this.failures.delete(dataSource);
     try {
-      if (lacksFile(dataSource)) throw this.failed(dataSource, MISSING_FILE);
       this.prepare(dataSource);
+      if (lacksFile(dataSource)) throw this.failed(dataSource, MISSING_FILE);
+      this.openFile(dataSource);
       await initialize.call(dataSource);
     } catch (error) {
       // Nest would try again for half a minute.
@@ -112,6 +115,12 @@ export class Connections {
         }
       };
     }
+  }
+
+  private openFile(dataSource: DataSource): void {
+    if (this.opened.has(dataSource)) return;
+    this.opened.add(dataSource);
+    openReadOnly(dataSource);
   }
 
   /** Remembers what a driver has thrown, apart from what the DataSource's own files throw. */

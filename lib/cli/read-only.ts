@@ -33,16 +33,20 @@ const SILENT = Object.fromEntries(
 
 /** Takes from a DataSource that is not connected yet everything by which it could write. */
 export function makeReadOnly(dataSource: DataSource): void {
-  const given = dataSource.options as unknown as Record<string, unknown>;
-  const overrides = { ...READ_ONLY, ...sqliteOptions(given) };
+  override(dataSource, READ_ONLY);
+  Object.assign(dataSource, { logger: SILENT, queryResultCache: undefined });
+}
+
+/** Lets a DataSource open its SQLite file, which there is, for reading only. */
+export function openReadOnly(dataSource: DataSource): void {
+  override(dataSource, sqliteOptions(dataSource.options as unknown as Record<string, unknown>));
+}
+
+function override(dataSource: DataSource, overrides: object): void {
   const { driver } = dataSource as unknown as { driver: { options: object } };
   // The driver has the same object, or a copy. The application's own object may be frozen, or shared.
   driver.options = { ...driver.options, ...overrides };
-  Object.assign(dataSource, {
-    options: { ...given, ...overrides },
-    logger: SILENT,
-    queryResultCache: undefined,
-  });
+  Object.assign(dataSource, { options: { ...dataSource.options, ...overrides } });
 }
 
 /** The file of a SQLite database; `undefined` if it is in memory, or no SQLite. */

@@ -1,3 +1,4 @@
+import { copyFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -79,6 +80,16 @@ describe('--wait', PATIENCE, () => {
       code: 0,
       stderr: '',
     });
+  });
+
+  it('outlasts a SQLite file that does not exist yet, though its DataSource synchronizes', async () => {
+    const made = project.dataSource('made.js', { applied: MIGRATIONS });
+    const connection = `type: 'better-sqlite3', database: '${project.path('late.sqlite')}'`;
+    const file = project.dataSource('data-source.js', { connection, options: 'synchronize: true' });
+    const appear = once('cannot be read (unreachable)', () =>
+      copyFileSync(`${made}.sqlite`, project.path('late.sqlite')),
+    );
+    expect(await command(['check', '-d', file, ...LONG], appear)).toMatchObject({ code: 0 });
   });
 
   it('ends at once if TypeORM would refuse to run the migrations', async () => {
