@@ -35,7 +35,9 @@ if (version === undefined || rest.length > 0 || !SEMVER.test(version)) {
   fail('Usage: npm run release -- <version>, as in 1.0.0');
 }
 const tag = `v${version}`;
-const { version: current } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { version: current, repository } = JSON.parse(readFileSync('package.json', 'utf8'));
+if (repository === undefined)
+  fail('package.json has no repository, which npm compares with the provenance. Add it.');
 if (!isAfter(version, current))
   fail(`${version} does not come after ${current}, the version in package.json.`);
 if (git('status', '--porcelain') !== '') fail('There are uncommitted changes. Commit or stash them.');

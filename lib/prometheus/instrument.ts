@@ -114,7 +114,12 @@ export function instrumentedOf(dataSource: DataSource): InstrumentedDataSource |
  * @example
  * ```ts
  * TypeOrmModule.forRootAsync({
- *   useFactory: () => ({ type: 'postgres', url: 'postgres://db/orders', migrationsRun: true }),
+ *   useFactory: () => ({
+ *     type: 'postgres',
+ *     url: 'postgres://db/orders',
+ *     migrations: ['dist/migrations/*.js'],
+ *     migrationsRun: true,
+ *   }),
  *   dataSourceFactory: async (options) => instrumentMigrations(new DataSource(options!)),
  * });
  * ```

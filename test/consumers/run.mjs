@@ -18,7 +18,7 @@ import { tryCommandLine } from './command-line.mjs';
 
 const root = join(import.meta.dirname, '../..');
 const PACKED = [
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|docs\/[\w.-]+\.(json|md|png|svg))$/,
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|docs\/[\w.-]+\.(json|md|png|svg))$/,
   /^dist\/lib\/.+\.(js|js\.map|d\.ts)$/,
   /^monitoring\/(generate\.mjs|\w+\/[\w.-]+\.(json|yml|yaml))$/,
 ];

@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const SCRIPT = join(__dirname, '../../../scripts/release.mjs');
 
+const MANIFEST = { name: 'orders', version: '0.9.0', repository: 'github:example/orders' };
+
 let repository: string;
 const git = (...args: string[]) => execFileSync('git', args, { cwd: repository, encoding: 'utf8' }).trim();
 const write = (file: string, text: string) => writeFileSync(join(repository, file), text);
@@ -17,7 +19,7 @@ beforeEach(() => {
   repository = mkdtempSync(join(tmpdir(), 'release-'));
   mkdirSync(join(repository, '.ci'));
   write('.ci/run', 'echo the gate ran with CI=$CI\n');
-  write('package.json', JSON.stringify({ name: 'orders', version: '0.9.0' }));
+  write('package.json', JSON.stringify(MANIFEST));
   write('CHANGELOG.md', '# Changelog\n\n## [1.0.0] - unreleased\n\n- Everything.\n');
   git('init', '--quiet');
   git('config', 'user.name', 'Test');
@@ -52,11 +54,15 @@ describe('npm run release', () => {
     const { status, stderr, stdout } = release(...args);
     expect(status).not.toBe(0);
     expect(stderr + stdout).toContain(message);
-    expect([git('rev-parse', 'HEAD'), JSON.parse(read('package.json'))]).toEqual([
-      before,
-      { name: 'orders', version: '0.9.0' },
-    ]);
+    expect([git('rev-parse', 'HEAD'), JSON.parse(read('package.json'))]).toEqual([before, MANIFEST]);
   });
+});
+
+it('is refused without a repository, which provenance needs', () => {
+  write('package.json', JSON.stringify({ ...MANIFEST, repository: undefined }));
+  git('commit', '--quiet', '--all', '--message', 'chore: no repository');
+  const { status, stderr } = release('1.0.0');
+  expect([status, stderr]).toEqual([1, expect.stringContaining('package.json has no repository')]);
 });
 
 function failGate(): void {
