@@ -40,7 +40,9 @@ describe('generate.mjs', () => {
 
     expect(stdout).not.toMatch(/(?<!acme_)typeorm_migrations_/);
     expect(await failingCases(stdout, cases)).toEqual([]);
-    expect(await failingCases(RULES, cases)).not.toEqual([]);
+    // The rules as they are shipped fire for none of these.
+    const [firing] = cases.tests;
+    expect(await failingCases(RULES, { ...cases, tests: [firing!] })).toEqual([firing?.name]);
   });
 
   it('tells two clusters apart only where it is asked to', () => {
