@@ -8,7 +8,7 @@ const KILL_TIMEOUT = 1000;
 /** What mysql2's and mysql's connections have in common. */
 interface MysqlConnection extends EventEmitter {
   readonly threadId?: unknown;
-  readonly config?: unknown;
+  readonly config?: object;
   readonly stream?: Socket;
   readonly _socket?: Socket;
   query(sql: string, values: readonly unknown[], callback: (error: unknown, rows: unknown) => void): void;
@@ -28,7 +28,8 @@ export function killStatement(client: unknown, statement: string): void {
   const { constructor: Connection } = Object.getPrototypeOf(Object.getPrototypeOf(client)) as {
     constructor: new (options: { config: unknown }) => MysqlConnection;
   };
-  const own = new Connection({ config });
+  // The driver's own timer would keep a process alive that shuts down while the server is silent.
+  const own = new Connection({ config: Object.create(config, { connectTimeout: { value: 0 } }) as unknown });
   const socket = () => own.stream ?? own._socket;
   const patience = clock.setTimeout(() => socket()?.destroy(), KILL_TIMEOUT).unref();
   const end = () => {
