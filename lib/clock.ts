@@ -15,7 +15,12 @@ export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => clock.setImmediate(resolve));
 }
 
-/** Resolves after so many milliseconds; does not keep the process alive. */
+/** Resolves after so many milliseconds. */
 export function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => clock.setTimeout(resolve, milliseconds));
+}
+
+/** The same, for a wait that may not keep the process alive. */
+export function waitUnref(milliseconds: number): Promise<void> {
   return new Promise((resolve) => clock.setTimeout(resolve, milliseconds).unref());
 }

@@ -31,7 +31,7 @@ export async function check(invocation: Invocation, output: Output): Promise<num
   });
   const policy = policyOf(invocation);
   const read = async () => {
-    await connections.openAll(sources);
+    await connections.openAll(sources, (line) => output.note(line));
     return monitor.readNow();
   };
   try {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { DataSource } from 'typeorm';
-import { clock } from '../clock';
 import { MigrationFailure } from '../migration/failure';
-import { CommandError, shortMessage } from './command-error';
+import { shortMessage } from './command-error';
 import { LONGEST_TIMER } from './flags';
 import { makeReadOnly, openReadOnly, sqliteFile } from './read-only';
+import { withTimeout } from './with-timeout';
 
 type Initialize = (this: DataSource) => Promise<DataSource>;
 
@@ -28,6 +28,8 @@ export class Connections {
   private readonly failures = new WeakMap<DataSource, unknown>();
   /** Why a DataSource can never be connected: what it loads is broken. */
   private readonly faults = new Map<DataSource, unknown>();
+  /** Those whose fault was told. */
+  private readonly told = new WeakSet<DataSource>();
 
   /** @param timeout - milliseconds in which a connection must be made */
   constructor(private readonly timeout: number) {}
@@ -35,7 +37,7 @@ export class Connections {
   /** Why a DataSource is not connected; `undefined` if it is. */
   readonly errorOf = (dataSource: DataSource): unknown => this.failures.get(dataSource);
 
-  /** Takes over `initialize()` of a class of DataSources. */
+  /** Takes over `initialize()` of a class of DataSources, and what writes. */
   guard(prototype: object): void {
     const owner = ownerOf(prototype, 'initialize');
     if (owner === undefined || this.guarded.has(owner)) return;
@@ -43,6 +45,7 @@ export class Connections {
     this.guarded.add(owner);
     const connect = (dataSource: DataSource) => this.connect(dataSource, initialize);
     Object.assign(owner, {
+      ...WRITES_NOTHING,
       initialize(this: DataSource) {
         return connect(this);
       },
@@ -50,28 +53,28 @@ export class Connections {
   }
 
   /**
-   * Connects a DataSource if it is not.
+   * Connects all that are not, some at a time.
    *
-   * @throws {@link CommandError} if its files cannot be loaded
+   * @param note - called once for each whose files cannot be loaded
    */
-  private async open(alias: string, dataSource: DataSource): Promise<void> {
-    this.guard(dataSource);
-    if (!dataSource.isInitialized && !this.faults.has(dataSource)) await dataSource.initialize();
-    const fault = this.faults.get(dataSource);
-    if (fault === undefined) return;
-    throw new CommandError(
-      `${alias}: the files of its migrations could not be loaded. ${shortMessage(fault)} ` +
-        'Look at the paths in the option migrations; TypeScript files need a loader (--import or --require).',
-    );
-  }
-
-  /** Connects all that are not, some at a time. */
-  async openAll(sources: ReadonlyMap<string, DataSource>): Promise<void> {
+  async openAll(sources: ReadonlyMap<string, DataSource>, note: (line: string) => void): Promise<void> {
     const waiting = [...sources];
     while (waiting.length > 0) {
       const batch = waiting.splice(0, AT_A_TIME);
-      await Promise.all(batch.map(([alias, dataSource]) => this.open(alias, dataSource)));
+      await Promise.all(batch.map(([alias, dataSource]) => this.open(alias, dataSource, note)));
     }
+  }
+
+  private async open(alias: string, dataSource: DataSource, note: (line: string) => void): Promise<void> {
+    this.guard(dataSource);
+    if (dataSource.isInitialized || this.told.has(dataSource)) return;
+    if (!this.faults.has(dataSource)) await dataSource.initialize();
+    if (!this.faults.has(dataSource)) return;
+    this.told.add(dataSource);
+    note(
+      `${alias}: the files of its migrations could not be loaded. ${shortMessage(this.faults.get(dataSource))} ` +
+        'Look at the paths in the option migrations; TypeScript files need a loader (--import or --require).',
+    );
   }
 
   /** Closes what was opened, and does not wait for a database that hangs. */
@@ -79,7 +82,7 @@ export class Connections {
     const closing = [...this.prepared]
       .filter(({ isInitialized }) => isInitialized)
       .map((dataSource) => dataSource.destroy().catch(() => undefined));
-    await withTimeout(Promise.all(closing), CLOSE_TIMEOUT).catch(() => undefined);
+    await withTimeout(Promise.all(closing), CLOSE_TIMEOUT, timedOut).catch(() => undefined);
   }
 
   private async connect(dataSource: DataSource, initialize: Initialize): Promise<DataSource> {
@@ -91,8 +94,11 @@ export class Connections {
       this.openFile(dataSource);
       await initialize.call(dataSource);
     } catch (error) {
-      // Nest would try again for half a minute.
-      if (!this.failures.has(dataSource)) this.faults.set(dataSource, error);
+      // Not thrown: Nest would try again for half a minute.
+      if (!this.failures.has(dataSource)) {
+        this.faults.set(dataSource, error);
+        this.failures.set(dataSource, new MigrationFailure('invalid_migrations'));
+      }
     }
     return dataSource;
   }
@@ -109,7 +115,7 @@ export class Connections {
       const original = driver[method].bind(driver);
       driver[method] = async () => {
         try {
-          await withTimeout(original(), this.timeout);
+          await withTimeout(original(), this.timeout, timedOut);
         } catch (error) {
           throw this.failed(dataSource, error);
         }
@@ -130,6 +136,16 @@ export class Connections {
   }
 }
 
+const timedOut = () => new MigrationFailure('timeout');
+
+/** In place of TypeORM's own: a file that is loaded may call them. */
+const WRITES_NOTHING = {
+  runMigrations: () => Promise.resolve([]),
+  undoLastMigration: () => Promise.resolve(),
+  synchronize: () => Promise.resolve(),
+  dropDatabase: () => Promise.resolve(),
+};
+
 /** As SQLite itself would fail if it were not allowed to create the file. */
 const MISSING_FILE = Object.assign(new Error('no such file'), { code: 'SQLITE_CANTOPEN' });
 
@@ -144,16 +160,4 @@ function ownerOf(object: object, method: string): object | undefined {
   while (owner !== null && !Object.hasOwn(owner, method))
     owner = Object.getPrototypeOf(owner) as object | null;
   return owner ?? undefined;
-}
-
-async function withTimeout(work: Promise<unknown>, milliseconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise((_, reject) => {
-    timer = clock.setTimeout(() => reject(new MigrationFailure('timeout')), milliseconds);
-  });
-  try {
-    await Promise.race([work, deadline]);
-  } finally {
-    clock.clearTimeout(timer);
-  }
 }

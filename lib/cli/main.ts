@@ -40,6 +40,8 @@ function fail(error: unknown): void {
 /** Whatever a loaded file has left open does not keep the process alive. */
 function end(code: number): void {
   decided = code;
+  // A loaded file may set another code.
+  process.removeAllListeners('exit');
   process.exit(code);
 }
 

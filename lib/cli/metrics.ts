@@ -28,7 +28,7 @@ export async function metrics(invocation: Invocation, output: Output): Promise<n
   );
   const monitor = new Monitor({ ...options, connectionError: connections.errorOf });
   try {
-    await connections.openAll(sources);
+    await connections.openAll(sources, (line) => output.note(line));
     new MigrationMetrics(options.registry, options, monitor).publish();
     monitor.includeAll();
     const readings = await monitor.readExported();

@@ -1,6 +1,12 @@
+import { fstatSync, writeFileSync } from 'node:fs';
 import { oneLine } from '../logger';
+import { CommandError } from './command-error';
 
-type Stream = NodeJS.WriteStream;
+/** A stream of the process: on a file descriptor, or of a test. */
+type Stream = NodeJS.WriteStream & { readonly fd?: number };
+
+/** As after `| head`. */
+const READER_IS_GONE: readonly string[] = ['EPIPE', 'ERR_STREAM_DESTROYED'];
 
 /** Where a command prints: its result on stdout, everything else on stderr. */
 export class Output {
@@ -26,10 +32,29 @@ export class Output {
     if (isQuiet) this.stderr.write = drop;
   }
 
-  /** Resolves when it is written. */
-  result(text: string): Promise<void> {
-    if (this.isQuiet) return Promise.resolve();
-    return new Promise((resolve) => this.writeOut(text, () => resolve()));
+  /**
+   * Resolves when it is written, or when nobody reads it any more.
+   *
+   * @throws {@link CommandError} if it cannot be written, as on a full disk
+   */
+  async result(text: string): Promise<void> {
+    if (this.isQuiet) return;
+    try {
+      // Node.js ignores that a file took only a part.
+      const { fd } = this.stdout;
+      if (fd !== undefined && fstatSync(fd).isFile()) writeFileSync(fd, text);
+      else await this.write(text);
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (!READER_IS_GONE.includes(code))
+        throw new CommandError(`The output could not be written (${code}).`);
+    }
+  }
+
+  private write(text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.writeOut(text, (error) => (error ? reject(error) : resolve()));
+    });
   }
 
   /** Writes one line to stderr. */

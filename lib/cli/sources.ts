@@ -5,15 +5,31 @@ import { isDataSource } from '../data-source/brand';
 import { CommandError } from './command-error';
 import type { Connections } from './connections';
 import type { Invocation } from './flags';
-import { requireFrom, resolveFrom } from './import-from';
 import { FileLoader, settled } from './load';
+import { onTypeorm, typeormOf } from './typeorm-copies';
+import { withTimeout } from './with-timeout';
 
 /**
  * The DataSources that the command line names, by alias; not connected, unless their files did that.
  *
  * @throws {@link CommandError} for a file that cannot be used
  */
-export async function loadSources(
+export function loadSources(
+  invocation: Invocation,
+  connections: Connections,
+): Promise<ReadonlyMap<string, DataSource>> {
+  onTypeorm((DataSource) => connections.guard(DataSource.prototype));
+  return withTimeout(load(invocation, connections), LOADING, () => {
+    return new CommandError(
+      `The files were not loaded within ${LOADING / 1000} s. Look for a promise or a provider that never settles.`,
+    );
+  });
+}
+
+/** Milliseconds that files and the providers of a module may take to load. */
+const LOADING = 60_000;
+
+async function load(
   { dataSources, module, imports, requires }: Invocation,
   connections: Connections,
 ): Promise<ReadonlyMap<string, DataSource>> {
@@ -21,12 +37,12 @@ export async function loadSources(
   const named: DataSourceCandidate[] = [];
   for (const { alias, name } of namedFiles(dataSources)) {
     const file = loader.find(name);
-    guardTypeorm(file, connections);
+    typeormOf(file, (DataSource) => connections.guard(DataSource.prototype));
     named.push({ alias, dataSource: await dataSourceIn(name, await loader.load(name)) });
   }
   if (module === undefined) return nameDataSources(named, []).named;
   const file = loader.find(module);
-  guardTypeorm(file, connections);
+  typeormOf(file, (DataSource) => connections.guard(DataSource.prototype));
   const { dataSourcesOfModule } = await import('./nest-module.js');
   const found = await dataSourcesOfModule(module, dirname(file), await loader.load(module));
   return nameDataSources(named, found).named;
@@ -58,16 +74,6 @@ function namedFiles(given: readonly string[]): NamedFile[] {
     );
   }
   return files;
-}
-
-/** The copies of TypeORM that a file and its Nest integration would load. */
-function guardTypeorm(file: string, connections: Connections): void {
-  const nest = resolveFrom(dirname(file), '@nestjs/typeorm');
-  for (const folder of new Set([dirname(file), ...(nest === undefined ? [] : [dirname(nest)])])) {
-    if (resolveFrom(folder, 'typeorm') === undefined) continue;
-    const typeorm = requireFrom(folder, 'typeorm') as { DataSource?: { prototype: object } };
-    if (typeorm.DataSource !== undefined) connections.guard(typeorm.DataSource.prototype);
-  }
 }
 
 /**

@@ -1,4 +1,16 @@
-import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CommandError } from './command-error';
 
@@ -12,9 +24,10 @@ const READABLE_BY_ALL = 0o644;
  * @throws {@link CommandError} if it cannot be written
  */
 export function writeTextfile(name: string, content: string): void {
-  const file = resolve(name);
-  // The collector reads every file that ends in .prom.
-  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
+  const file = targetOf(name);
+  // The collector reads every file that ends in .prom. In containers, all processes have the same number.
+  const suffix = randomBytes(6).toString('hex');
+  const temporary = join(dirname(file), `.${basename(file)}.${suffix}.tmp`);
   try {
     const descriptor = openSync(temporary, 'wx', READABLE_BY_ALL);
     try {
@@ -27,9 +40,19 @@ export function writeTextfile(name: string, content: string): void {
     renameSync(temporary, file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EEXIST') rmSync(temporary, { force: true });
+    rmSync(temporary, { force: true });
     throw new CommandError(
       `--textfile ${name} could not be written (${code}). Check that its folder exists and is writable.`,
     );
   }
+}
+
+/** Where a link leads. A device or a folder must not be replaced by a file. */
+function targetOf(name: string): string {
+  const file = resolve(name);
+  if (!existsSync(file)) return file;
+  if (!statSync(file).isFile()) {
+    throw new CommandError(`--textfile ${name} is no file. Give the path of a file that ends in .prom.`);
+  }
+  return realpathSync(file);
 }

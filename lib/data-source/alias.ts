@@ -76,3 +76,13 @@ export function nameDataSources(
   for (const candidate of found) if (!named.has(candidate.dataSource)) name(candidate);
   return { named: taken, clashes: [...clashes] };
 }
+
+/** TypeORM 1.x has no name on DataSources any more; with 0.3 it can differ from the token's. */
+export function nameOf(dataSource: DataSource): string | undefined {
+  try {
+    const { name } = dataSource.options as { name?: unknown };
+    return typeof name === 'string' && name !== '' ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}

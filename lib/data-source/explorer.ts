@@ -1,7 +1,7 @@
 import { Inject, Injectable, type InjectionToken } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
-import { aliasOfToken, type DataSourceCandidate, isConventionalToken } from './alias';
+import { aliasOfToken, type DataSourceCandidate, isConventionalToken, nameOf } from './alias';
 import { isDataSource } from './brand';
 
 /** Finds the DataSources of the application's container. */
@@ -41,14 +41,4 @@ export class DataSourceExplorer {
 function mayBeDataSource(token: InjectionToken): boolean {
   if (typeof token !== 'function') return true;
   return typeof (token.prototype as Partial<DataSource> | undefined)?.createQueryRunner === 'function';
-}
-
-/** TypeORM 1.x has no name on DataSources any more; with 0.3 it can differ from the token's. */
-function nameOf(dataSource: DataSource): string | undefined {
-  try {
-    const { name } = dataSource.options as { name?: unknown };
-    return typeof name === 'string' && name !== '' ? name : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { DataSource, QueryRunner } from 'typeorm';
-import { clock, wait } from '../clock';
+import { clock, waitUnref } from '../clock';
 import { MigrationFailure } from './failure';
 import { type ConnectionPool, poolOf } from './pool';
 
@@ -45,7 +45,7 @@ export class OwnConnection {
   async query<Row>(statement: string): Promise<readonly Row[]> {
     if (this.pool !== undefined) await (this.connecting ??= this.connect(this.pool));
     for (;;) {
-      while (this.isInTransaction()) await wait(LOOK_EVERY);
+      while (this.isInTransaction()) await waitUnref(LOOK_EVERY);
       if (this.isGone) throw new MigrationFailure('timeout');
       const { rows, mayBeUncommitted } = await this.send<Row>(statement);
       if (!mayBeUncommitted) return rows;

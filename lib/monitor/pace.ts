@@ -49,13 +49,11 @@ export class Pace<Holder> {
   private waitForYoung(): void {
     if (this.isWaitingForYoung) return;
     this.isWaitingForYoung = true;
-    clock
-      .setTimeout(() => {
-        this.isWaitingForYoung = false;
-        this.young.clear();
-        this.resume();
-      }, YOUNG)
-      .unref();
+    clock.setTimeout(() => {
+      this.isWaitingForYoung = false;
+      this.young.clear();
+      this.resume();
+    }, YOUNG);
   }
 
   private waitForTurn(): void {

@@ -75,7 +75,7 @@ export interface InstrumentMigrationsOptions extends Pick<
 > {
   /**
    * The label `connection` of the metrics.
-   * @defaultValue the alias under which the DataSource is exported, else `'default'`
+   * @defaultValue the alias under which the DataSource is exported, else its `name`, else `'default'`
    */
   connection?: string | undefined;
 }

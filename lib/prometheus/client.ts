@@ -65,19 +65,27 @@ function installedClients(): readonly MetricsClient[] {
 function loadPromClient(): MetricsClient | undefined {
   try {
     return require('prom-client') as typeof PromClient;
-  } catch {
-    return undefined;
+  } catch (error) {
+    return notLoaded(error);
   }
 }
 
 function loadSuccessor(): MetricsClient | undefined {
   try {
     return require('@prometheus-io/client') as MetricsClient;
-  } catch {
-    return undefined;
+  } catch (error) {
+    return notLoaded(error);
   }
 }
 /* eslint-enable @typescript-eslint/no-require-imports */
+
+/** Why a client that is installed cannot be loaded: told only if the other one is missing. */
+let loadError: Error | undefined;
+
+function notLoaded(error: unknown): undefined {
+  const isMissing = (error as { code?: unknown } | null)?.code === 'MODULE_NOT_FOUND';
+  if (!isMissing && error instanceof Error) loadError ??= error;
+}
 
 /**
  * The client that makes the metrics of a registry: the one that the registry is of, or else the first
@@ -105,7 +113,7 @@ export function newRegistry(): MetricsRegistry {
 
 function defaultClient(): MetricsClient {
   const [client] = installedClients();
-  if (client === undefined) throw new MissingClientError();
+  if (client === undefined) throw loadError ?? new MissingClientError();
   return client;
 }
 

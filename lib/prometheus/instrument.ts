@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { nameOf } from '../data-source/alias';
 import { isDataSource } from '../data-source/brand';
 import { logger, nameOfError } from '../logger';
 import type { InstrumentMigrationsOptions, MetricsRegistry } from '../options/option.types';
@@ -24,10 +25,14 @@ export class InstrumentedDataSource implements RunSource {
   readonly hosts = new Set<RunHost>();
   private own: RunMetrics | undefined;
 
+  /** As Nest names it: a start that fails leaves its runs behind, and the next has another DataSource. */
+  private readonly name: string | undefined;
+
   constructor(
     dataSource: DataSource,
     private options: InstrumentMigrationsOptions,
   ) {
+    this.name = nameOf(dataSource);
     this.configure(options);
     recordRuns(dataSource, this.runs, {
       connection: () => this.connection(),
@@ -63,7 +68,7 @@ export class InstrumentedDataSource implements RunSource {
 
   private connection(): string {
     const [alias] = this.aliases();
-    return this.options.connection ?? alias ?? 'default';
+    return this.options.connection ?? alias ?? this.name ?? 'default';
   }
 
   private isHosted(): boolean {

@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommandProcess, type Ended } from '../support/command-process';
 import { COMPILE_MS, type CompiledFixture, compileFixture } from '../support/compiled';
@@ -329,4 +332,63 @@ describe('metrics', PATIENCE, () => {
     expect(ended.stderr).toMatch(/^PrometheusMigrationsModule: PROMETHEUS_METRIC_NAMESPACE is "1st"/);
     expectOneLine(ended);
   });
+});
+
+describe('a file with a copy of TypeORM that the command does not find', PATIENCE, () => {
+  it.each(['commonjs', 'module'])('connects without writing, too (%s)', PATIENCE, async (type) => {
+    const isModule = type === 'module';
+    // The file that is named has no TypeORM of its own: it imports that of a neighbour.
+    project.write('neighbour/package.json', JSON.stringify({ type }));
+    const database = project.database('app.sqlite');
+    const options = `{ type: 'better-sqlite3', database: '${database}', migrations: [First1700000000000], migrationsRun: true }`;
+    project.write(
+      'neighbour/data-source.js',
+      isModule
+        ? "import { DataSource } from 'typeorm';"
+        : "const { DataSource } = require('typeorm'); exports.make = () => make();",
+      'class First1700000000000 { async up(runner) { await runner.query("CREATE TABLE written (id int)"); } async down() {} }',
+      `const make = () => new DataSource(${options}).initialize();`,
+      isModule ? 'export { make };' : '',
+    );
+    const lonely = new Project();
+    try {
+      rmSync(join(lonely.folder, 'node_modules'));
+      const neighbour = join(project.folder, 'neighbour/data-source.js');
+      const file = lonely.write(
+        'named.mjs',
+        `import { make } from '${pathToFileURL(neighbour).href}';`,
+        'export default make();',
+      );
+      expect(await run(`check -d ${file}`)).toMatchObject({ code: 1 });
+      const written = new Database(database, { readonly: true });
+      expect(written.prepare('SELECT name FROM sqlite_master').pluck().all()).not.toContain('written');
+      written.close();
+    } finally {
+      lonely.remove();
+    }
+  });
+});
+
+describe('the exit code', PATIENCE, () => {
+  it('is known though nothing but the look for migrations keeps the process alive', async () => {
+    project.dataSource('data-source.js', { defined: [], options: "migrations: ['nowhere/*.js']" });
+    expect(await run('check -d data-source.js')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('is not that of a listener of a loaded file', async () => {
+    project.dataSource('data-source.js', { before: "process.on('exit', () => { process.exitCode = 0; });" });
+    expect(await run('check -d data-source.js')).toMatchObject({ code: 1 });
+  });
+
+  it.skipIf(!existsSync('/dev/full')).each(['check', 'check --json', 'metrics'])(
+    'of %s is 2 if its output is lost',
+    async (command) => {
+      project.dataSource('data-source.js', { applied: MIGRATIONS });
+      const shell = `"${process.execPath}" "${fixture.file}" ${command} -d data-source.js > /dev/full`;
+      const failed: unknown = await promisify(execFile)('bash', ['-c', shell], { cwd: project.folder }).catch(
+        (error: unknown) => error,
+      );
+      expect(failed).toMatchObject({ code: 2, stderr: 'The output could not be written (ENOSPC).\n' });
+    },
+  );
 });

@@ -232,9 +232,24 @@ describe('--data-source', () => {
     expect(parseReport(stdout).connections).toMatchObject([{ unapplied: ['First1700000000000'] }]);
     expect(code).toBe(1);
     project.write('migrations/2.js', 'const = 1;');
-    expect(await fault('-d', file)).toMatch(
-      /^default: the files of its migrations could not be loaded. SyntaxError: .*--import/,
+    const other = project.dataSource('other.js');
+    const broken = await command(['check', '--json', '-d', file, '-d', other, '--wait', '600']);
+    expect(parseReport(broken.stdout).connections).toMatchObject([
+      { connection: 'data-source', status: 'unreadable', reason: 'invalid_migrations' },
+      { connection: 'other', status: 'unapplied' },
+    ]);
+    expect(broken.code).toBe(2);
+    expect(broken.stderr).toMatch(
+      /^data-source: the files of its migrations could not be loaded\. SyntaxError: .*--import or --require\)\.\n$/,
     );
+  });
+
+  it('reads a SQLite database whose globs match nothing', async () => {
+    const options = `migrations: ['${project.path('nowhere/*.js')}']`;
+    const file = project.dataSource('data-source.js', { defined: [], options });
+    const { code, stdout } = await command(['check', '-d', file]);
+    expect(stdout).toContain('default defines no migrations');
+    expect(code).toBe(0);
   });
 
   it('does not load the entities', async () => {

@@ -63,6 +63,10 @@ const EXPORTED = [
     'its factory connects',
     'exports.default = async () => { await dataSource.initialize(); return dataSource; };',
   ],
+  [
+    'its factory connects, and calls what writes',
+    "exports.default = async () => { await dataSource.initialize(); for (const call of ['dropDatabase', 'synchronize', 'runMigrations', 'undoLastMigration']) await dataSource[call](); return dataSource; };",
+  ],
 ] as const;
 
 /** Every option with the command connecting, and all of them together with each of the others. */

@@ -500,18 +500,52 @@ describe('instrumented DataSources in an application', () => {
     ]);
   });
 
+  it('of attempts that failed have the name of the one that succeeded', async () => {
+    let attempts = 0;
+    const [First, Second] = defineMigrations(2);
+    class Fails extends (First as new () => MigrationInterface) {
+      override async up() {
+        attempts += 1;
+        if (attempts === 1) throw new Error('not yet');
+      }
+    }
+    Object.defineProperty(Fails, 'name', { value: First?.name });
+    const { get } = await startApplication({
+      imports: [
+        TypeOrmModule.forRootAsync({
+          name: 'retried',
+          useFactory: () => ({
+            type: 'better-sqlite3',
+            database: ':memory:',
+            migrations: [Fails, Second!],
+            migrationsRun: true,
+            retryDelay: 1,
+          }),
+          dataSourceFactory: async (given) => instrumentMigrations(new DataSource(given!)),
+        }),
+        PrometheusMigrationsModule.forRoot(),
+      ],
+    });
+
+    const last = [...samples(await get()).keys()].filter((series) => /last_run.*retried/.test(series));
+    expect(last.sort()).toEqual([
+      'typeorm_migrations_last_run_timestamp_seconds{connection="retried",outcome="failed"}',
+      'typeorm_migrations_last_run_timestamp_seconds{connection="retried",outcome="succeeded"}',
+    ]);
+  });
+
   it("follow the module's registry and names, and leave the default registry", async () => {
     const { get } = await startApplication({
       imports: [
-        module({ name: 'analytics' }),
+        module({ name: 'followers' }),
         PrometheusMigrationsModule.forRoot({ registry, namespace: 'acme', prefix: 'db' }),
       ],
     });
 
     expect(shown(await get())).toEqual([
-      'acme_db_migrations_run_duration_seconds_count{connection="analytics",outcome="succeeded"} 1',
+      'acme_db_migrations_run_duration_seconds_count{connection="followers",outcome="succeeded"} 1',
     ]);
-    expect(shown(await register.metrics()).join()).not.toContain('analytics');
+    expect(shown(await register.metrics()).join()).not.toContain('followers');
   });
 
   it('keep what their own options say', async () => {
@@ -533,7 +567,7 @@ describe('instrumented DataSources in an application', () => {
     );
     expect(shown(await get())).toHaveLength(2);
     expect(shown(await own.metrics())).toEqual([
-      'typeorm_migrations_run_duration_seconds_count{connection="default",outcome="succeeded"} 1',
+      'typeorm_migrations_run_duration_seconds_count{connection="elsewhere",outcome="succeeded"} 1',
     ]);
   });
 

@@ -34,7 +34,8 @@ export interface Result {
 
 const COMMANDS: Readonly<Record<Command, typeof check>> = { check, metrics };
 
-const { initialize } = DataSource.prototype;
+const { initialize, runMigrations, undoLastMigration, synchronize, dropDatabase } = DataSource.prototype;
+const ORIGINAL = { initialize, runMigrations, undoLastMigration, synchronize, dropDatabase };
 
 /**
  * Runs the command in this process, as `main.ts` does in one of its own.
@@ -53,6 +54,6 @@ export async function command(args: readonly string[], told?: (text: string) => 
     return { code, stdout: stdout.text, stderr: stderr.text };
   } finally {
     // The command never gives it back: its process ends.
-    DataSource.prototype.initialize = initialize;
+    Object.assign(DataSource.prototype, ORIGINAL);
   }
 }

@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -105,15 +106,28 @@ describe('writeTextfile', () => {
 
   it('says so if it is a folder', () => {
     mkdirSync(join(folder, 'folder'));
-    expect(() => writeTextfile(join(folder, 'folder'), '')).toThrow(/\((EISDIR|ENOTEMPTY|EPERM|EEXIST)\)/);
+    expect(() => writeTextfile(join(folder, 'folder'), '')).toThrow('folder is no file.');
     expect(readdirSync(folder).sort()).toEqual(['folder', 'migrations.prom']);
   });
 
-  it("does not touch what somebody else has put at the temporary file's place", () => {
-    const temporary = join(folder, `.migrations.prom.${process.pid}.tmp`);
-    symlinkSync(file, temporary);
-    expect(() => writeTextfile(file, 'new\n')).toThrow('(EEXIST)');
-    expect(readFileSync(file, 'utf8')).toBe('as it was\n');
-    expect(readdirSync(folder)).toHaveLength(2);
+  it('replaces no device', () => {
+    const device = join(folder, 'null');
+    symlinkSync('/dev/null', device);
+    expect(() => writeTextfile(device, 'new\n')).toThrow('null is no file.');
+    expect(readlinkSync(device)).toBe('/dev/null');
+  });
+
+  it('writes where a link leads, and keeps the link', () => {
+    const link = join(folder, 'link.prom');
+    symlinkSync(file, link);
+    writeTextfile(link, 'new\n');
+    expect([readlinkSync(link), readFileSync(file, 'utf8')]).toEqual([file, 'new\n']);
+  });
+
+  it('is not kept from it by what a process that was killed has left behind', () => {
+    // In a container, each process has the number of the last one.
+    writeFileSync(join(folder, `.migrations.prom.${process.pid}.tmp`), 'half of it');
+    writeTextfile(file, 'new\n');
+    expect(readFileSync(file, 'utf8')).toBe('new\n');
   });
 });

@@ -49,6 +49,17 @@ describe('the client', () => {
     expect(clientOf({} as promClient.Registry).Gauge).toBe(promClient.Gauge);
   });
 
+  it('says why one that is installed cannot be loaded, if there is no other', async () => {
+    const broken = new SyntaxError('broken');
+    const { defaultRegistry } = await withInstalled();
+    vi.spyOn(loader, '_load').mockImplementation((request, ...rest) => {
+      if (request === 'prom-client') throw broken;
+      if (request in packages) throw Object.assign(new Error('missing'), { code: 'MODULE_NOT_FOUND' });
+      return load(request, ...rest);
+    });
+    expect(() => defaultRegistry()).toThrow(broken);
+  });
+
   it.each([
     ['prom-client', new promClient.Registry(), promClient.Gauge],
     ['prom-client, of its AggregatorRegistry', new promClient.AggregatorRegistry(), promClient.Gauge],
