@@ -2,7 +2,7 @@ import { Monitor } from '../monitor/monitor';
 import { type MigrationsReport, reportOf } from '../verdict/report';
 import type { Policy } from '../verdict/verdict';
 import { waitForMigrations } from '../verdict/waiting';
-import { Connections } from './connections';
+import { CONCURRENCY, Connections } from './connections';
 import { EXIT } from './exit';
 import type { Invocation } from './flags';
 import type { Output } from './output';
@@ -11,9 +11,6 @@ import { loadSources } from './sources';
 
 /** Milliseconds between two reads of a wait. */
 const INTERVAL = 1000;
-
-/** Statements under way at one time. */
-export const CONCURRENCY = 16;
 
 /** Tells whether every migration is applied. Resolves to the exit code. */
 export async function check(invocation: Invocation, output: Output): Promise<number> {

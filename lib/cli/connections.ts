@@ -8,8 +8,8 @@ import { withTimeout } from './with-timeout';
 
 type Initialize = (this: DataSource) => Promise<DataSource>;
 
-/** Connections that are made at one time. */
-const AT_A_TIME = 16;
+/** Connections that are made, and statements that are under way, at one time. */
+export const CONCURRENCY = 16;
 /** Milliseconds after the time-out in which a driver gives up by itself. */
 const GIVE_UP = 500;
 /** Milliseconds that connections may take to close when the command is done. */
@@ -60,7 +60,7 @@ export class Connections {
   async openAll(sources: ReadonlyMap<string, DataSource>, note: (line: string) => void): Promise<void> {
     const waiting = [...sources];
     while (waiting.length > 0) {
-      const batch = waiting.splice(0, AT_A_TIME);
+      const batch = waiting.splice(0, CONCURRENCY);
       await Promise.all(batch.map(([alias, dataSource]) => this.open(alias, dataSource, note)));
     }
   }

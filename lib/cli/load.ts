@@ -11,55 +11,52 @@ export interface Preloads {
   readonly requires: readonly string[];
 }
 
+/** A file that was loaded, and what it exports, by name. */
+export interface LoadedFile {
+  readonly folder: string;
+  readonly exported: Readonly<Record<string, unknown>>;
+}
+
 /** Loads files of the application, as TypeORM's own command line does. */
 export class FileLoader {
   /** What Node.js has loaded, or is told to load, before the files. */
   private readonly specifiers: readonly string[];
-  private readonly registered = new Set<'commonjs' | 'module'>();
+  /** Whether a TypeScript loader is registered, for ES modules (`true`) and for CommonJS (`false`). */
+  private readonly registered = new Set<boolean>();
   private arePreloaded = false;
 
-  constructor(private readonly preloads: Preloads) {
+  /** @param onFile - called with the path of each file before it is loaded */
+  constructor(
+    private readonly preloads: Preloads,
+    private readonly onFile: (file: string) => void,
+  ) {
     this.specifiers = [...preloads.imports, ...preloads.requires, ...preloadsOfNode()];
   }
 
   /**
-   * The path of a file.
+   * Loads a file.
    *
    * @param name - as it was given on the command line
-   * @throws {@link CommandError} if there is none
+   * @throws {@link CommandError} if there is none, or it cannot be loaded
    */
-  find(name: string): string {
-    const file = resolve(name);
-    if (!existsSync(file)) {
-      throw new CommandError(`There is no file ${name}. Give its path from the working directory.`);
-    }
-    if (statSync(file).isDirectory()) {
-      throw new CommandError(`${name} is a folder. Give the path of a file in it.`);
-    }
-    return realpathSync(file);
-  }
-
-  /**
-   * What a file exports, by name.
-   *
-   * @throws {@link CommandError} if it cannot be loaded
-   */
-  async load(name: string): Promise<Readonly<Record<string, unknown>>> {
-    const file = this.find(name);
+  async load(name: string): Promise<LoadedFile> {
+    const file = pathOf(name);
+    this.onFile(file);
     await this.preload();
-    if (isTypeScript(file)) await this.registerTypeScript(name, file);
+    const folder = dirname(file);
+    const isModule = isEsModule(file);
+    if (isTypeScript(file)) await this.registerTypeScript(name, folder, isModule);
     try {
-      return exportsOf(await importOrRequire(file));
+      return { folder, exported: exportsOf(await importOrRequire(file, isModule)) };
     } catch (error) {
       throw new CommandError(`${name} could not be loaded. ${shortMessage(error)}${hint(error)}`);
     }
   }
 
-  private async registerTypeScript(name: string, file: string): Promise<void> {
-    const format = isEsModule(file) ? 'module' : 'commonjs';
-    if (this.registered.has(format) || this.specifiers.some(loadsTypeScript)) return;
-    this.registered.add(format);
-    const isRegistered = await registerTypeScript(file);
+  private async registerTypeScript(name: string, folder: string, isModule: boolean): Promise<void> {
+    if (this.registered.has(isModule) || this.specifiers.some(loadsTypeScript)) return;
+    this.registered.add(isModule);
+    const isRegistered = await registerTypeScript(folder, isModule);
     // A loader of another name may be among the preloads.
     if (isRegistered || this.specifiers.length > 0) return;
     throw new CommandError(
@@ -81,12 +78,39 @@ export class FileLoader {
   }
 }
 
+/** @throws {@link CommandError} if there is no such file */
+function pathOf(name: string): string {
+  const file = resolve(name);
+  if (!existsSync(file)) {
+    throw new CommandError(`There is no file ${name}. Give its path from the working directory.`);
+  }
+  if (statSync(file).isDirectory()) {
+    throw new CommandError(`${name} is a folder. Give the path of a file in it.`);
+  }
+  return realpathSync(file);
+}
+
 /**
- * What a file exports by a promise, or makes by a function.
+ * The exports of one kind, each once, with the first name under which it is exported.
  *
- * @throws {@link CommandError} if it fails
+ * @param make - what an export stands for, or a promise of it
+ * @throws {@link CommandError} if one of them fails
  */
-export async function settled(name: string, make: () => unknown): Promise<unknown> {
+export async function exportsOfKind<Kind>(
+  name: string,
+  exported: LoadedFile['exported'],
+  isKind: (value: unknown) => value is Kind,
+  make: (key: string, value: unknown) => unknown = (_key, value) => value,
+): Promise<ReadonlyMap<Kind, string>> {
+  const found = new Map<Kind, string>();
+  for (const [key, value] of Object.entries(exported)) {
+    const resolved = await settled(name, () => make(key, value));
+    if (isKind(resolved) && !found.has(resolved)) found.set(resolved, key);
+  }
+  return found;
+}
+
+async function settled(name: string, make: () => unknown): Promise<unknown> {
   try {
     return await make();
   } catch (error) {
@@ -118,9 +142,9 @@ async function preloaded(flag: string, specifier: string, load: () => unknown): 
 /** What `require` cannot load because it is an ES module. */
 const ES_MODULE_CODES: readonly unknown[] = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE'];
 
-async function importOrRequire(file: string): Promise<unknown> {
+async function importOrRequire(file: string, isModule: boolean): Promise<unknown> {
   const load = () => import(pathToFileURL(file).href) as Promise<unknown>;
-  if (isEsModule(file)) return load();
+  if (isModule) return load();
   try {
     return requireFrom(dirname(file), file);
   } catch (error) {

@@ -4,7 +4,7 @@ import type { DataSourceCandidate } from '../data-source/alias';
 import { DataSourceExplorer } from '../data-source/explorer';
 import { CommandError, shortMessage } from './command-error';
 import { requireFrom, resolveFrom } from './import-from';
-import { settled } from './load';
+import { exportsOfKind, type LoadedFile } from './load';
 
 type NestModule = Type | DynamicModule;
 
@@ -17,8 +17,7 @@ type NestModule = Type | DynamicModule;
  */
 export async function dataSourcesOfModule(
   name: string,
-  folder: string,
-  exported: Readonly<Record<string, unknown>>,
+  { folder, exported }: LoadedFile,
 ): Promise<DataSourceCandidate[]> {
   if (resolveFrom(folder, '@nestjs/core') === undefined) {
     throw new CommandError(`${name} has no @nestjs/core to start with. Install it beside the module.`);
@@ -60,12 +59,8 @@ async function withoutHooks<T>(
 }
 
 /** The default export if it is a module, else the only one there is. */
-async function moduleIn(name: string, exported: Readonly<Record<string, unknown>>): Promise<NestModule> {
-  const candidates = new Map<NestModule, string>();
-  for (const [key, value] of Object.entries(exported)) {
-    const resolved = await settled(name, () => value);
-    if (isNestModule(resolved) && !candidates.has(resolved)) candidates.set(resolved, key);
-  }
+async function moduleIn(name: string, exported: LoadedFile['exported']): Promise<NestModule> {
+  const candidates = await exportsOfKind(name, exported, isNestModule);
   const [only] = candidates.size === 1 ? candidates.keys() : [];
   const chosen = only ?? [...candidates].find(([, key]) => key === 'default')?.[0];
   if (chosen !== undefined) return chosen;

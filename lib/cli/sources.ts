@@ -1,11 +1,11 @@
-import { basename, dirname, extname } from 'node:path';
+import { basename, extname } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { type DataSourceCandidate, nameDataSources } from '../data-source/alias';
 import { isDataSource } from '../data-source/brand';
 import { CommandError } from './command-error';
 import type { Connections } from './connections';
 import type { Invocation } from './flags';
-import { FileLoader, settled } from './load';
+import { exportsOfKind, FileLoader, type LoadedFile } from './load';
 import { onTypeorm, typeormOf } from './typeorm-copies';
 import { withTimeout } from './with-timeout';
 
@@ -33,18 +33,17 @@ async function load(
   { dataSources, module, imports, requires }: Invocation,
   connections: Connections,
 ): Promise<ReadonlyMap<string, DataSource>> {
-  const loader = new FileLoader({ imports, requires });
+  const loader = new FileLoader({ imports, requires }, (file) =>
+    typeormOf(file, (DataSource) => connections.guard(DataSource.prototype)),
+  );
   const named: DataSourceCandidate[] = [];
   for (const { alias, name } of namedFiles(dataSources)) {
-    const file = loader.find(name);
-    typeormOf(file, (DataSource) => connections.guard(DataSource.prototype));
     named.push({ alias, dataSource: await dataSourceIn(name, await loader.load(name)) });
   }
   if (module === undefined) return nameDataSources(named, []).named;
-  const file = loader.find(module);
-  typeormOf(file, (DataSource) => connections.guard(DataSource.prototype));
+  const loaded = await loader.load(module);
   const { dataSourcesOfModule } = await import('./nest-module.js');
-  const found = await dataSourcesOfModule(module, dirname(file), await loader.load(module));
+  const found = await dataSourcesOfModule(module, loaded);
   return nameDataSources(named, found).named;
 }
 
@@ -82,12 +81,10 @@ function namedFiles(given: readonly string[]): NamedFile[] {
  *
  * Source: TypeORM's `CommandUtils.loadDataSource()`, which does not call functions.
  */
-async function dataSourceIn(name: string, exported: Readonly<Record<string, unknown>>): Promise<DataSource> {
-  const found = new Map<DataSource, string>();
-  for (const [key, value] of Object.entries(exported)) {
-    const resolved = await settled(name, key === 'default' && isFactory(value) ? value : () => value);
-    if (isDataSource(resolved) && !found.has(resolved)) found.set(resolved, key);
-  }
+async function dataSourceIn(name: string, { exported }: LoadedFile): Promise<DataSource> {
+  const found = await exportsOfKind(name, exported, isDataSource, (key, value) =>
+    key === 'default' && isFactory(value) ? value() : value,
+  );
   const [first] = found.keys();
   if (first === undefined) {
     const keys = Object.keys(exported).join(', ') || 'nothing';

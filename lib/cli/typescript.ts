@@ -1,8 +1,8 @@
 import { register } from 'node:module';
-import { dirname, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { importFrom, requireFrom, resolveFrom } from './import-from';
-import { isEsModule, nearest } from './package-type';
+import { nearest } from './package-type';
 
 /** A package that lets Node.js load TypeScript. */
 interface TypeScriptLoader {
@@ -14,7 +14,7 @@ interface TypeScriptLoader {
 }
 
 /** In this order: the first two know the types of decorated columns, which TypeORM's entities need. */
-export const TYPESCRIPT_LOADERS: readonly TypeScriptLoader[] = [
+const TYPESCRIPT_LOADERS: readonly TypeScriptLoader[] = [
   {
     name: '@swc-node/register',
     commonJs: (folder) => requireFrom(folder, '@swc-node/register'),
@@ -40,16 +40,16 @@ export function isTypeScript(file: string): boolean {
 }
 
 /**
- * Lets Node.js load a TypeScript file, by the loader that its project has installed.
+ * Lets Node.js load TypeScript files of a folder, by the loader that its project has installed.
  *
+ * @param isModule - whether they are ES modules
  * @returns whether there is one
  */
-export async function registerTypeScript(file: string): Promise<boolean> {
-  const folder = dirname(file);
+export async function registerTypeScript(folder: string, isModule: boolean): Promise<boolean> {
   const loader = TYPESCRIPT_LOADERS.find(({ name }) => resolveFrom(folder, name) !== undefined);
   if (loader === undefined) return false;
   useProjectConfiguration(folder);
-  await (isEsModule(file) ? loader.esModules(folder) : loader.commonJs(folder));
+  await (isModule ? loader.esModules(folder) : loader.commonJs(folder));
   return true;
 }
 

@@ -91,10 +91,10 @@ export class StartupGate {
 const MOST_NAMES = 5;
 
 function failure(faults: readonly Fault[]): string {
-  const lines = faults.map(({ connection, unapplied, reason }) =>
+  const lines = faults.map(({ connection, unapplied, problems, reason }) =>
     reason === undefined
       ? `${connection}: ${unapplied.length} unapplied: ${namesOf(unapplied)}`
-      : `${connection}: cannot be read (${reason})`,
+      : `${connection}: ${problems.join(' and ')}`,
   );
   const fix = faults.some(({ reason }) => reason === undefined)
     ? 'Apply them before the application starts: `npx typeorm migration:run -d <your data source file>`.'
