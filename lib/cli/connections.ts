@@ -22,13 +22,13 @@ const CLOSE_TIMEOUT = 500;
 export class Connections {
   private readonly guarded = new WeakSet<object>();
   private readonly prepared = new Set<DataSource>();
-  /** Those whose SQLite file was there; all others, too. */
+  /** DataSources that open their SQLite file read-only already. */
   private readonly opened = new WeakSet<DataSource>();
   /** Why a DataSource is not connected. */
   private readonly failures = new WeakMap<DataSource, unknown>();
   /** Why a DataSource can never be connected: what it loads is broken. */
   private readonly faults = new Map<DataSource, unknown>();
-  /** Those whose fault was told. */
+  /** DataSources whose fault was noted already. */
   private readonly told = new WeakSet<DataSource>();
 
   /** @param timeout - milliseconds in which a connection must be made */
@@ -138,7 +138,7 @@ export class Connections {
 
 const timedOut = () => new MigrationFailure('timeout');
 
-/** In place of TypeORM's own: a file that is loaded may call them. */
+/** Replacements for TypeORM's own methods, which a loaded file may call. */
 const WRITES_NOTHING = {
   runMigrations: () => Promise.resolve([]),
   undoLastMigration: () => Promise.resolve(),

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { clock } from '../clock';
 
-/** Milliseconds that the server may take for it. */
+/** Milliseconds that the server may take to answer and to end the statement. */
 const KILL_TIMEOUT = 1000;
 
 /** What mysql2's and mysql's connections have in common. */
@@ -24,7 +24,7 @@ interface MysqlConnection extends EventEmitter {
 export function killStatement(client: unknown, statement: string): void {
   const { threadId, config } = client as MysqlConnection;
   if (typeof threadId !== 'number' || config === undefined) return;
-  // A connection of a pool is an instance of a class of its own.
+  // Connections of a pool have a class of their own, which extends the driver's connection class.
   const { constructor: Connection } = Object.getPrototypeOf(Object.getPrototypeOf(client)) as {
     constructor: new (options: { config: unknown }) => MysqlConnection;
   };

@@ -24,7 +24,6 @@ export class InstrumentedDataSource implements RunSource {
   /** Those that export the DataSource, or have done so. */
   readonly hosts = new Set<RunHost>();
   private own: RunMetrics | undefined;
-
   /** As Nest names it: a start that fails leaves its runs behind, and the next has another DataSource. */
   private readonly name: string | undefined;
 
