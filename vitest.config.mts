@@ -12,14 +12,21 @@ const test = {
   hookTimeout: 60_000,
 };
 
+/** For those that need servers. It runs once, whichever of the projects come. */
+const globalSetup = 'test/support/databases.setup.ts';
+
 export default defineConfig({
   test: {
-    // Once for both projects.
-    globalSetup: 'test/support/databases.setup.ts',
     projects: [
+      { ...vite, test: { ...test, name: 'unit', include: ['test/unit/**/*.spec.ts'] } },
       {
         ...vite,
-        test: { ...test, name: 'tests', include: ['test/{unit,integration,e2e,monitoring}/**/*.spec.ts'] },
+        test: {
+          ...test,
+          name: 'tests',
+          include: ['test/{integration,e2e,monitoring}/**/*.spec.ts'],
+          globalSetup,
+        },
       },
       {
         ...vite,
@@ -27,12 +34,15 @@ export default defineConfig({
           ...test,
           name: 'faults',
           include: ['test/faults/**/*.spec.ts'],
-          // By themselves, and one file after the other: these measure how long a scrape takes.
-          fileParallelism: false,
+          globalSetup,
+          // After all others: these measure how long a scrape takes. They mostly wait, so three fit on two cores.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
     ],
+    // Vitest would leave one core to whoever watches.
+    maxWorkers: '100%',
     coverage: {
       provider: 'v8',
       include: ['lib/**/*.ts'],

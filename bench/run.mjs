@@ -1,5 +1,8 @@
 // npm run bench: milliseconds, and their ratio to a floor of the same run. Some minutes.
+// npm run bench -- --against FOLDER: readings of this build beside those of another, as ratios to the same floor.
 import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { benchAgainst } from './against.mjs';
 import { benchCommandLine } from './command-line.mjs';
 import { benchHttp } from './http.mjs';
 import { benchReadings } from './readings.mjs';
@@ -8,6 +11,11 @@ import { benchStartup } from './startup.mjs';
 console.log(
   `${new Date().toISOString().slice(0, 10)}, Node.js ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model}`,
 );
+const { against } = parseArgs({ options: { against: { type: 'string' } } }).values;
+if (against !== undefined) {
+  await benchAgainst(against);
+  process.exit();
+}
 console.log('\n## Readings');
 await benchReadings();
 console.log('\n## Scrapes\n');

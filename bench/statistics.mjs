@@ -1,6 +1,8 @@
-export function median(values) {
+export const median = (values) => percentile(values, 50);
+
+export function percentile(values, percent) {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))];
 }
 
 /** A Markdown table. */

@@ -20,12 +20,40 @@ interface Server {
   stop?: () => Promise<void>;
 }
 
+interface Servers {
+  readonly postgres: Server;
+  readonly mariadb: Server | undefined;
+  readonly mysql: Server | undefined;
+}
+
+/** Vitest loads this file once for each project: they share their servers by way of the process. */
+const shared = globalThis as { testServers?: { readonly found: Promise<Servers>; projects: number } };
+
+/** Provides a project with the servers. The first one starts them, the last one stops them. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const servers = (shared.testServers ??= { found: findServers(), projects: 0 });
+  servers.projects += 1;
+  const { postgres, mariadb, mysql } = await servers.found;
+  project.provide('postgresUrl', postgres.url);
+  project.provide('mariadbUrl', mariadb?.url);
+  project.provide('mysqlUrl', mysql?.url);
+
+  return async () => {
+    servers.projects -= 1;
+    if (servers.projects > 0) return;
+    delete shared.testServers;
+    await postgres.stop?.();
+    await mysql?.stop?.();
+    report({ postgres, mariadb, mysql });
+  };
+}
+
 /**
  * Finds the database servers: from `TEST_POSTGRES_URL` and `TEST_MARIADB_URL`, else on localhost's
  * standard ports, else (PostgreSQL only) an embedded one. With `CI=true` none of these may be missing.
  * MySQL is that of `TEST_MYSQL_URL`, else one of the program `TEST_MYSQLD`.
  */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+async function findServers(): Promise<Servers> {
   const mariadb = await find('TEST_MARIADB_URL', LOCAL_MARIADB, mysqlVersion);
   if (process.env['CI'] === 'true' && mariadb === undefined) {
     throw new Error(
@@ -38,27 +66,23 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const mysql =
     (await find('TEST_MYSQL_URL', [], mysqlVersion)) ??
     (hasMysqlServer ? await own(ownMysql, mysqlVersion) : undefined);
-  project.provide('postgresUrl', postgres.url);
-  project.provide('mariadbUrl', mariadb?.url);
-  project.provide('mysqlUrl', mysql?.url);
+  return { postgres, mariadb, mysql };
+}
 
-  return async () => {
-    await postgres.stop?.();
-    await mysql?.stop?.();
-    console.log(
-      [
-        'Databases exercised:',
-        `  PostgreSQL  ${postgres.version}${postgres.stop ? ' (embedded)' : ''}`,
-        `  MariaDB     ${mariadb?.version ?? 'none: its tests were skipped; set TEST_MARIADB_URL to run them'}`,
-        `  MySQL       ${mysql?.version ?? 'none: its tests were skipped; set TEST_MYSQL_URL or TEST_MYSQLD to run them'}`,
-        '  SQLite      better-sqlite3, sql.js',
-        '  MongoDB     wire protocol only (a stand-in server)',
-        hasPrometheus
-          ? `Prometheus exercised: ${PROMTOOLS.map(({ version }) => version).join(', rules also on ')}`
-          : "Prometheus exercised: none: its tests were skipped; install Debian's package prometheus to run them",
-      ].join('\n'),
-    );
-  };
+function report({ postgres, mariadb, mysql }: Servers): void {
+  console.log(
+    [
+      'Databases exercised:',
+      `  PostgreSQL  ${postgres.version}${postgres.stop ? ' (embedded)' : ''}`,
+      `  MariaDB     ${mariadb?.version ?? 'none: its tests were skipped; set TEST_MARIADB_URL to run them'}`,
+      `  MySQL       ${mysql?.version ?? 'none: its tests were skipped; set TEST_MYSQL_URL or TEST_MYSQLD to run them'}`,
+      '  SQLite      better-sqlite3, sql.js',
+      '  MongoDB     wire protocol only (a stand-in server)',
+      hasPrometheus
+        ? `Prometheus exercised: ${PROMTOOLS.map(({ version }) => version).join(', rules also on ')}`
+        : "Prometheus exercised: none: its tests were skipped; install Debian's package prometheus to run them",
+    ].join('\n'),
+  );
 }
 
 const LOCAL_POSTGRES = ['postgres', 'postgres:postgres', userInfo().username].map(
