@@ -4,7 +4,7 @@ import { OwnConnection } from './connection';
 import { areEqual, DefinedMigrations } from './defined';
 import { type Failure, failureOf, MigrationFailure } from './failure';
 import type { Attempt } from './reader';
-import { RecordedMigrations } from './recorded';
+import { ForeignTableError, RecordedMigrations } from './recorded';
 import { joinMigrations, type MigrationState, type OrderedMigrations } from './state';
 
 export interface CollectorOptions {
@@ -65,7 +65,11 @@ export class Collector {
 
   private async collect(connect: () => OwnConnection): Promise<MigrationState> {
     const defined = await this.defined.read();
-    const recorded = await this.recorded.read(connect());
+    const recorded = await this.recorded.read(connect()).catch((error: unknown) => {
+      // With nothing to run, runMigrations() succeeds, whosever table it is.
+      if (error instanceof ForeignTableError && defined.names.length === 0) return [];
+      throw error;
+    });
     // To compare the names is several times cheaper than to join them, and mostly nothing has changed.
     if (this.last?.defined !== defined || !areEqual(this.last.recorded, recorded)) {
       this.last = { defined, recorded, state: joinMigrations(defined, new Set(recorded)) };

@@ -1,5 +1,5 @@
 import type { DataSource, MigrationInterface } from 'typeorm';
-import { clock, wait, yieldToEventLoop } from '../clock';
+import { clock, yieldToEventLoop } from '../clock';
 import { InvalidMigrationsError } from '../prometheus-migrations.errors';
 import { MigrationFailure } from './failure';
 import { migrationTimestamp, type OrderedMigrations, orderMigrations } from './state';
@@ -25,10 +25,10 @@ const known = new WeakMap<DataSource, Known>();
 export class DefinedMigrations {
   private readonly readiness: Readiness;
 
-  /** @param patience - milliseconds that may be waited for `initialize()` */
+  /** @param patience - milliseconds that may be waited for files to load */
   constructor(
     private readonly dataSource: DataSource,
-    patience = Infinity,
+    patience = 1000,
   ) {
     this.readiness = new Readiness(dataSource, patience);
   }
@@ -104,22 +104,20 @@ async function validNames(migrations: readonly string[]): Promise<Set<string>> {
   return names;
 }
 
-/** Milliseconds that a DataSource without a migration may still take to load those of its globs. */
-const LOADING_MIGRATIONS = 1000;
-/** The same for its entities, which come first. */
-const LOADING_ENTITIES = 5000;
-const LOOK_EVERY = 20;
-
 /**
  * Tells whether `initialize()` has filled `migrations`. `isInitialized` does not: it is set after the
  * connection is made and before entities and migrations are loaded.
+ *
+ * `initialize()` replaces the array `migrations`, even with an empty one: an array that was there before it
+ * is not filled. If the DataSource was connected before anybody looked, an empty array may be either.
+ * Then TypeORM is asked what it makes of the DataSource's options.
  */
 class Readiness {
   /** The array that `initialize()` has not replaced yet. */
   private unfilled: object | undefined;
   private wasFilled = false;
-  /** The array that was there when there were no entities yet, and when that was seen first. */
-  private beforeEntities: { readonly migrations: object; readonly since: number } | undefined;
+  /** The question to TypeORM that is not answered yet. */
+  private asking: Promise<boolean> | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -127,44 +125,91 @@ class Readiness {
   ) {}
 
   async check(): Promise<void> {
-    // Counted by looks: while files are loaded the event loop stands still.
-    const looks = Math.min(this.patience, LOADING_MIGRATIONS) / LOOK_EVERY;
-    for (let look = 0; ; look += 1) {
-      const filled = this.isFilled();
-      if (filled === false) throw new MigrationFailure('uninitialized');
-      if (filled === true || look >= looks) break;
-      await wait(LOOK_EVERY);
-    }
+    if (!(await this.isFilled())) throw new MigrationFailure('uninitialized');
     this.wasFilled = true;
   }
 
-  /** `undefined` if that cannot be told: globs that match nothing look like globs that still load. */
-  private isFilled(): boolean | undefined {
-    const { isInitialized, migrations, options } = this.dataSource;
+  private async isFilled(): Promise<boolean> {
+    const { isInitialized, migrations } = this.dataSource;
     if (!isInitialized) this.unfilled = migrations;
     if (this.unfilled === migrations) return false;
     if (this.wasFilled || migrations.length > 0) return true;
+    this.asking ??= this.definesNone().finally(() => (this.asking = undefined));
+    // A file that never finishes loading is not waited for.
+    const definesNone = await within(this.patience, this.asking);
+    return definesNone === true || this.dataSource.migrations !== migrations;
+  }
+
+  /** Whether `initialize()` leaves `migrations` empty; `false` as well if that cannot be told yet. */
+  private async definesNone(): Promise<boolean> {
+    const { migrations, options } = this.dataSource;
     const configured = listOf(options.migrations);
     if (configured.length === 0) return true;
-    const hasClasses = configured.some((migration) => typeof migration !== 'string');
-    if (hasClasses || this.wasSeenBeforeEntities()) {
-      this.unfilled = migrations;
-      return false;
+    if (areGlobs(configured)) {
+      if (await this.matchNothing(configured)) return true;
+      if (!(await this.hasLoadedEntities())) return false;
+      if ((await this.build(configured)) === 0) return true;
     }
-    return this.mayLoadEntities() ? false : undefined;
+    this.unfilled = migrations;
+    return false;
   }
 
-  private wasSeenBeforeEntities(): boolean {
-    const { entityMetadatas, migrations } = this.dataSource;
-    return entityMetadatas.length > 0 && this.beforeEntities?.migrations === migrations;
+  /** Whether TypeORM has begun to load migrations: nobody else may load them before its entities. */
+  private async hasLoadedEntities(): Promise<boolean> {
+    const { entityMetadatas, options } = this.dataSource;
+    if (entityMetadatas.length > 0) return true;
+    const loadedFirst = [...listOf(options.subscribers), ...listOf(options.entities)];
+    return areGlobs(loadedFirst) && this.matchNothing(loadedFirst);
   }
 
-  private mayLoadEntities(): boolean {
-    const { entityMetadatas, migrations, options } = this.dataSource;
-    if (entityMetadatas.length > 0 || listOf(options.entities).length === 0) return false;
-    this.beforeEntities ??= { migrations, since: clock.now() };
-    return clock.now() - this.beforeEntities.since < LOADING_ENTITIES;
+  /** Whether no file matches any of these globs. Loads nothing. */
+  private async matchNothing(globs: readonly unknown[]): Promise<boolean> {
+    // TypeORM logs what it has found before it loads any of it.
+    const stopIfFound = (_level: string, message: string) => {
+      if (!message.startsWith('No classes were found')) throw new MigrationFailure('uninitialized');
+    };
+    return (await this.build(globs, stopIfFound)) === 0;
   }
+
+  /**
+   * How many migrations TypeORM makes of a list; `undefined` if it fails. TypeORM's own method does it on an
+   * object in the DataSource's place. The files are those that `initialize()` loads: a module is loaded once.
+   */
+  private async build(
+    migrations: readonly unknown[],
+    log: (level: string, message: string) => void = () => undefined,
+  ): Promise<number | undefined> {
+    try {
+      const { dataSource } = this;
+      const own = {
+        options: { ...dataSource.options, subscribers: [], entities: [], migrations },
+        logger: { log },
+        subscribers: [],
+        entityMetadatas: [],
+        entityMetadatasMap: new Map(),
+        migrations: [],
+      };
+      // Properties of its own: what is assigned to them reaches neither the DataSource nor a proxy around it.
+      const standIn = Object.create(dataSource, Object.getOwnPropertyDescriptors(own)) as typeof own;
+      await (standIn as unknown as { buildMetadatas(): Promise<void> }).buildMetadatas();
+      return standIn.migrations.length;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** What a promise resolves to within so many milliseconds; otherwise `undefined`. */
+async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = clock.setTimeout(() => resolve(undefined), milliseconds);
+  });
+  return Promise.race([promise, late]).finally(() => clock.clearTimeout(timer));
+}
+
+function areGlobs(list: readonly unknown[]): boolean {
+  return list.every((entry) => typeof entry === 'string');
 }
 
 /** Options of TypeORM hold lists or objects. */

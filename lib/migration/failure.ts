@@ -135,6 +135,25 @@ function saysMissing({ code, number, message }: DriverError, type: string): bool
   );
 }
 
+const MISSING_COLUMN_NUMBER: Readonly<Record<string, number>> = { mssql: 207, sap: 260 };
+
+/** SQLite, the data APIs of Aurora, Spanner. */
+const MISSING_COLUMN_TEXT =
+  /no such column|unknown column|column .+ does not exist|ORA-00904|unrecognized name/i;
+
+/** Whether an error says that a column that was selected does not exist. */
+export function isMissingColumn(error: unknown, type: string): boolean {
+  try {
+    const { code, number, message } = driverError(error);
+    if (code === '42703' || code === 'ER_BAD_FIELD_ERROR' || code === 'ORA-00904') return true;
+    const known = MISSING_COLUMN_NUMBER[type];
+    if (known !== undefined && known === Number(text(number ?? code))) return true;
+    return MISSING_COLUMN_TEXT.test(text(message));
+  } catch {
+    return false;
+  }
+}
+
 /**
  * What may be told of a failure in a log: our own message, or else the driver's code. A driver's
  * message may name hosts and users or quote SQL, and is kept back.

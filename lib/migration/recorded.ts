@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { OwnConnection } from './connection';
-import { failureOf, isMissingTable, MigrationFailure } from './failure';
+import { InvalidMigrationsError } from '../prometheus-migrations.errors';
+import { failureOf, isMissingColumn, isMissingTable, MigrationFailure } from './failure';
 import { type MigrationsTable, migrationsTable } from './table';
 
 type Connection = Pick<OwnConnection, 'query' | 'queryRunner'>;
@@ -8,6 +9,16 @@ type Names = readonly string[];
 
 /** What the last read found; `unseen`: the table has to be looked for. */
 type Known = 'unseen' | 'missing' | 'empty' | 'rows';
+
+/** The table has no column `name`: it is the application's own, or another tool's. */
+export class ForeignTableError extends InvalidMigrationsError {
+  constructor(path: string) {
+    super(
+      `The table "${path}" has no column "name", so it is not TypeORM's, and runMigrations() would fail. ` +
+        "Set the DataSource's option migrationsTableName to another name, or leave the connection out with the option exclude.",
+    );
+  }
+}
 
 /** Reads the names that a database has recorded as applied. Never writes. */
 export class RecordedMigrations {
@@ -25,6 +36,8 @@ export class RecordedMigrations {
    * Reads the names, unordered and maybe twice. Sends one statement once the table has been seen. A
    * missing table means that nothing is applied; a table that may not be read is a failure. Throws what
    * the driver throws.
+   *
+   * @throws {@link ForeignTableError} if the table is not TypeORM's
    */
   async read(connection: Connection): Promise<Names> {
     if (this.type === 'mongodb') return this.documents(connection);
@@ -70,7 +83,7 @@ export class RecordedMigrations {
       names === undefined ||
       names.includes(null) ||
       (names.length === 0 && known === 'rows' && !!table.probe);
-    return isDoubtful ? this.lookFor(table, connection, false) : (names as Names);
+    return isDoubtful ? this.lookFor(table, connection, false) : onlyNames(names);
   }
 
   /** Names of a table that may be missing; `undefined` if it is. */
@@ -85,7 +98,7 @@ export class RecordedMigrations {
     }
     if (!(await this.locate(table, connection))) return undefined;
     const names = await this.select(connection, table.select(this.schema));
-    if (names !== undefined) return names as Names;
+    if (names !== undefined) return onlyNames(names);
     if (table.missingMayBeDenied) throw new MigrationFailure('denied');
     if (this.hasAnswered && table.tellsGone && table.poll !== undefined) {
       const rows = await connection.query(table.poll);
@@ -95,14 +108,21 @@ export class RecordedMigrations {
   }
 
   /** Whether the table may be there; learns in which schema. */
-  private async locate({ probe, currentSchema }: MigrationsTable, connection: Connection): Promise<boolean> {
+  private async locate(
+    { path, probe, currentSchema }: MigrationsTable,
+    connection: Connection,
+  ): Promise<boolean> {
     this.schema = undefined;
     if (probe !== undefined && this.canProbe) {
-      const rows = await this.tryToAsk<{ schema?: string; readable: unknown }>(connection, probe);
+      const rows = await this.tryToAsk<{ schema?: string; readable: unknown; named?: boolean }>(
+        connection,
+        probe,
+      );
       if (rows !== undefined) {
         const [found] = rows;
         if (found === undefined) return false;
         if (!found.readable) throw new MigrationFailure('denied');
+        if (found.named === false) throw new ForeignTableError(path);
         if (currentSchema !== undefined) this.schema = found.schema;
         return true;
       }
@@ -130,15 +150,13 @@ export class RecordedMigrations {
   }
 
   /** The names; `undefined` if the table is missing. */
-  private async select(
-    connection: Connection,
-    statement = '',
-  ): Promise<readonly (string | null)[] | undefined> {
+  private async select(connection: Connection, statement = ''): Promise<readonly unknown[] | undefined> {
     try {
-      const rows = await connection.query<{ name: string | null }>(statement);
+      const rows = await connection.query<{ name: unknown }>(statement);
       return rows.map(({ name }) => name);
     } catch (error) {
       if (isMissingTable(error, this.type)) return undefined;
+      if (isMissingColumn(error, this.type)) throw new ForeignTableError(this.currentTable().path);
       throw error;
     }
   }
@@ -149,8 +167,17 @@ export class RecordedMigrations {
       .project({ _id: 0, name: 1 })
       .batchSize(MONGO_BATCH_SIZE)
       .toArray();
-    return recorded.map(({ name }) => name);
+    return onlyNames(recorded.map(({ name }) => name));
   }
+}
+
+/** Whatever else stands there is no migration's name: TypeORM compares it with `===`. */
+function onlyNames(values: readonly unknown[]): Names {
+  return values.every(isString) ? values : values.filter(isString);
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
 interface MongoRunner {
@@ -159,7 +186,7 @@ interface MongoRunner {
     filter: object,
   ): {
     project(fields: object): {
-      batchSize(size: number): { toArray(): Promise<{ name: string }[]> };
+      batchSize(size: number): { toArray(): Promise<{ name?: unknown }[]> };
     };
   };
 }

@@ -2,6 +2,8 @@ import type { DataSource } from 'typeorm';
 
 /** The statements that read one DataSource's migrations table. None of them writes. */
 export interface MigrationsTable {
+  /** The table as a message names it, as `audit.migrations`. */
+  readonly path: string;
   /**
    * Selects the names of all recorded migrations.
    *
@@ -15,8 +17,8 @@ export interface MigrationsTable {
   readonly selectGuarded?: (schema?: string) => string;
   /**
    * Looks for the table, without an error in the server's log: no row if it is missing, else one whose
-   * `readable` tells whether it may be selected from, and `schema` where it is. Left out for servers
-   * where only `select` itself can tell a missing table from a denied one.
+   * `readable` tells whether it may be selected from, `named` whether it has a column `name`, and `schema`
+   * where it is. Left out for servers where only `select` itself can tell a missing table from a denied one.
    */
   readonly probe?: string;
   /** Tells the `schema` in which TypeORM looks for the table, if the DataSource names none. */
@@ -55,6 +57,7 @@ export function migrationsTable(dataSource: DataSource): MigrationsTable {
   const select = (found?: string) => `SELECT ${driver.escape('name')} FROM ${place.quoted(found)}`;
 
   return {
+    path: path.join('.'),
     select,
     tellsGone: false,
     // ORA-00942 stands for both; only in the user's own schema it can't be a missing privilege.
@@ -93,7 +96,9 @@ const mysql: Dialect = ({ table, parent }) =>
         tellsGone: true,
       };
 
-const sqlite: Dialect = ({ table, parent, escape }) => ({
+const sqlite: Dialect = ({ table, parent, quoted, escape }) => ({
+  // SQLite takes "name" for a string if there is no such column, but never "m"."name".
+  select: (schema) => `SELECT "m"."name" FROM ${quoted(schema)} "m"`,
   probe: `SELECT 1 AS "readable" FROM ${parent === undefined ? '' : `${escape(parent)}.`}sqlite_master WHERE type IN ('table', 'view') AND name = ${literal(table)} COLLATE NOCASE LIMIT 1`,
 });
 
@@ -132,7 +137,8 @@ function postgresProbe(table: string, schema: string | undefined): string {
     " OR EXISTS (SELECT FROM pg_policy, unnest(polroles) r WHERE polrelid = c.oid AND polpermissive AND polcmd IN ('r', '*')" +
     " AND (r = 0 OR pg_has_role(r, 'USAGE'))))";
   const start =
-    `SELECT nspname AS "schema", ${readable} AS "readable"` +
+    `SELECT nspname AS "schema", ${readable} AS "readable",` +
+    ` EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'name') AS "named"` +
     ' FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace';
   const isTable = `relname = ${literal(table)} AND relkind IN ('r', 'p', 'v', 'm', 'f')`;
   return schema === undefined

@@ -24,6 +24,16 @@ export function logCollection(
   }
 }
 
+/** Logs that a connection's migrations belong to somebody else, or that a glob matches nothing. */
+export function warnOfNoneDefined(connection: string, { defined, applied }: MigrationState): void {
+  if (defined.length > 0 || applied.length === 0) return;
+  logger.warn(
+    `${connection}: the code defines no migration, and the database has ${applied.length}: nothing can be unapplied here. ` +
+      'If a glob in `migrations` matches nothing, correct it. If another package owns the migrations, ' +
+      'pass them to the DataSource, or leave the connection out with the option exclude.',
+  );
+}
+
 function summary({ applied, unapplied, unknown, outOfOrder }: MigrationState): string {
   return [
     `${applied.length} applied`,

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { FailureReason } from '../migration/failure';
 import type { Collection } from '../migration/reader';
 import type { MigrationState } from '../migration/state';
-import { logCollection } from './log';
+import { logCollection, warnOfNoneDefined } from './log';
 
 /** What is known of one connection. */
 export interface Snapshot {
@@ -48,6 +48,7 @@ export class Snapshots {
     logCollection(connection, previous?.collection, collection);
     const { database, synchronizes, lastRead, failures } = previous ?? firstEntry(connection, dataSource);
     const isRead = collection.status === 'read';
+    if (isRead && lastRead === undefined && !synchronizes) warnOfNoneDefined(connection, collection.state);
     this.entries.set(connection, {
       connection,
       dataSource,

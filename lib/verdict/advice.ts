@@ -21,8 +21,8 @@ export const ADVICE: Readonly<Record<FailureReason, { readonly meaning: string; 
   },
   invalid_migrations: {
     meaning:
-      "TypeORM would refuse to run the code's migrations: a name without a timestamp, or the same name twice.",
-    fix: 'Correct the class that the log names.',
+      "TypeORM would not run the migrations: a name without a timestamp, a name twice, or another's table.",
+    fix: 'Correct the class or the table that the log names.',
   },
   other: {
     meaning: 'The driver failed in a way that is not known.',

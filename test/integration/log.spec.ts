@@ -2,7 +2,7 @@ import { Injectable, type ModuleMetadata, Scope } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PrometheusMigrationsModule, type PrometheusMigrationsModuleOptions } from '../../lib';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { closeDataSources, openDataSource } from '../support/data-sources';
@@ -196,5 +196,44 @@ describe('a request-scoped DataSource', () => {
     class UsersDataSource {}
     const { logger } = await start({}, { providers: [UsersDataSource] });
     expect(logger.lines.filter((line) => line.includes('request-scoped'))).toEqual([]);
+  });
+});
+
+describe('a DataSource that defines no migration', () => {
+  const counted = (lines: readonly string[]) => lines.filter((line) => line.startsWith('warn'));
+  const warning =
+    /^warn default: the code defines no migration, and the database has 3: nothing can be unapplied/;
+
+  beforeEach(async () => {
+    const { dataSource } = await openDataSource({ type: 'postgres', url: database.url, migrations });
+    await dataSource.runMigrations({ fake: true });
+  });
+  afterEach(() => database.run('DROP TABLE migrations'));
+
+  it('is warned about once if the database has some', async () => {
+    const { logger, get } = await start({}, { imports: [byUrl({ migrations: ['nowhere/*.js'] })] });
+    await get();
+    await get();
+    expect(counted(logger.lines)).toEqual([expect.stringMatching(warning)]);
+  });
+
+  it('is warned about once, however often the database is gone and back', async () => {
+    const { logger, get, app } = await start({}, { imports: [byUrl({ migrations: [] })] });
+    const dataSource = app.get(DataSource);
+    await dataSource.destroy();
+    await get();
+    await dataSource.initialize();
+    await get();
+    expect(logger.lines.filter((line) => warning.test(line))).toHaveLength(1);
+    expect(logger.lines.at(-1)).toMatch(/readable again/);
+  });
+
+  it.each([
+    ['some are defined', { migrations: migrations.slice(2) }],
+    ['the database has none', { migrations: [], migrationsTableName: 'other' }],
+    ['TypeORM makes the schema from the entities', { migrations: [], synchronize: true }],
+  ])('is not warned about if %s', async (_why, options) => {
+    const { logger } = await start({}, { imports: [byUrl(options)] });
+    expect(counted(logger.lines)).toEqual([]);
   });
 });

@@ -35,6 +35,11 @@ describe('MongoDB', () => {
     expect(server.commands).toMatchObject([{ find: 'runs', filter: {}, projection: { _id: 0, name: 1 } }]);
   });
 
+  it("leaves out documents without a name, which are the application's own", async () => {
+    server.collections = { runs: [{ from: 'Oslo' }, { name: 7 }, { name: 'Step1700000000000' }] };
+    expect(await countsOf(dataSource)()).toEqual({ applied: 1, unapplied: 2 });
+  });
+
   it('is denied where the role may not read', async () => {
     server.denied = true;
     expect(await countsOf(dataSource)()).toBe('denied');

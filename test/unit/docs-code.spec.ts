@@ -42,6 +42,9 @@ const APPLICATION = `
   declare class StaffGuard implements import('@nestjs/common').CanActivate { canActivate(): boolean }
   declare class ConfigModule {}
   declare class ConfigService { get<T>(key: string): T }
+  declare module '@acme/orders-schema' {
+    const migrations: (new () => import('typeorm').MigrationInterface)[];
+  }
   declare module '@opentelemetry/instrumentation-http' {
     class HttpInstrumentation {
       constructor(options: { ignoreIncomingRequestHook: (request: import('node:http').IncomingMessage) => boolean });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { wait } from '../../../lib/clock';
 import { Collector } from '../../../lib/migration/collector';
 import { fakeClock, realClock } from '../../support/clock';
 import { SimulatedDatabase } from '../../support/simulated-database';
@@ -7,10 +8,11 @@ beforeEach(fakeClock);
 afterEach(realClock);
 
 describe('Collector', () => {
-  it('sends nothing once it is let go, though it was waiting for initialize() until then', async () => {
+  it('sends nothing once it is let go, though it was waiting for migrations to load until then', async () => {
     const database = new SimulatedDatabase(true);
     const options = { type: 'sap', migrations: ['nowhere/*.js'] };
-    Object.assign(database.dataSource, { migrations: [], options });
+    const buildMetadatas = () => wait(1000);
+    Object.assign(database.dataSource, { migrations: [], options, buildMetadatas });
     const { state, released, destroy } = new Collector(database.dataSource, {
       timeout: 3000,
       mayStayOpen: () => true,

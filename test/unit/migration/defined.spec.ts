@@ -1,9 +1,8 @@
 import type { DataSource, MigrationInterface } from 'typeorm';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DefinedMigrations } from '../../../lib/migration/defined';
 import { MigrationFailure } from '../../../lib/migration/failure';
 import { InvalidMigrationsError } from '../../../lib/prometheus-migrations.errors';
-import { fakeClock, realClock } from '../../support/clock';
 import { defineMigration, defineMigrations } from '../../support/migrations';
 
 /** What is looked at of a DataSource, as it is after `initialize()`. */
@@ -75,47 +74,6 @@ describe('DefinedMigrations', () => {
       await expect(migrations.read()).rejects.toEqual(uninitialized);
       Object.assign(source, { migrations: [] });
       expect((await migrations.read()).names).toEqual([]);
-    });
-
-    it.each([
-      ['classes are not there yet', { migrations: defineMigrations(2) }],
-      ['entities are loaded first', { migrations: ['dist/*.js'], entities: ['dist/*.entity.js'] }],
-    ])('is uninitialized when it is seen late: %s', async (_why, options) => {
-      const source = dataSource([], { options });
-      const migrations = new DefinedMigrations(source);
-      await expect(migrations.read()).rejects.toEqual(uninitialized);
-      // Entities first, as TypeORM does it; the globs are still being loaded.
-      Object.assign(source, { entityMetadatas: [{}] });
-      await expect(migrations.read()).rejects.toEqual(uninitialized);
-      Object.assign(source, { migrations: defineMigrations(2).map((migration) => new migration()) });
-      expect((await migrations.read()).names).toHaveLength(2);
-    });
-
-    it('gives entities five seconds to be loaded, and takes their globs for empty after that', async () => {
-      fakeClock();
-      try {
-        const options = { migrations: ['nowhere/*.js'], entities: ['nowhere/*.entity.js'] };
-        const migrations = new DefinedMigrations(dataSource([], { options }));
-        await expect(migrations.read()).rejects.toEqual(uninitialized);
-        await vi.advanceTimersByTimeAsync(4999);
-        await expect(migrations.read()).rejects.toEqual(uninitialized);
-        await vi.advanceTimersByTimeAsync(1);
-        const read = migrations.read();
-        await vi.advanceTimersByTimeAsync(1100);
-        expect((await read).names).toEqual([]);
-      } finally {
-        realClock();
-      }
-    });
-
-    it('waits for globs that may still be loaded, and takes them for empty after that', async () => {
-      const source = dataSource([], { options: { migrations: ['dist/*.js'] } });
-      const loading = new DefinedMigrations(source).read();
-      Object.assign(source, { migrations: defineMigrations(2).map((migration) => new migration()) });
-      expect((await loading).names).toHaveLength(2);
-
-      const empty = new DefinedMigrations(dataSource([], { options: { migrations: ['nowhere/*.js'] } }));
-      expect((await empty.read()).names).toEqual([]);
     });
   });
 

@@ -1,6 +1,6 @@
 import { QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { failureOf, isMissingTable, MigrationFailure } from '../../../lib/migration/failure';
+import { failureOf, isMissingColumn, isMissingTable, MigrationFailure } from '../../../lib/migration/failure';
 import { InvalidMigrationsError } from '../../../lib/prometheus-migrations.errors';
 
 function thrown(fields: object, message = 'secret.example.com SELECT 1') {
@@ -147,6 +147,33 @@ describe('isMissingTable', () => {
     ['postgres', thrown({ code: 'ECONNREFUSED' })],
   ] as const)('not %s %o', (type, error) => {
     expect(isMissingTable(error, type)).toBe(false);
+  });
+});
+
+describe('isMissingColumn', () => {
+  it.each([
+    ['postgres', thrown({ code: '42703' })],
+    ['mysql', thrown({ code: 'ER_BAD_FIELD_ERROR' })],
+    ['mssql', thrown({ number: 207 })],
+    ['sap', thrown({ code: 260 })],
+    ['oracle', thrown({ code: 'ORA-00904' })],
+    ['oracle', thrown({}, 'ORA-00904: "name": invalid identifier')],
+    ['sqlite', thrown({ code: 'SQLITE_ERROR' }, 'SQLITE_ERROR: no such column: m.name')],
+    ['sqljs', thrown({}, 'no such column: m.name')],
+    ['spanner', thrown({ code: 3 }, 'Unrecognized name: name [at 1:8]')],
+    ['aurora-postgres', thrown({}, 'ERROR: column "name" does not exist')],
+    ['aurora-mysql', thrown({}, "Unknown column 'name' in 'field list'")],
+  ] as const)('%s %o', (type, error) => {
+    expect(isMissingColumn(error, type)).toBe(true);
+  });
+
+  it.each([
+    ['postgres', thrown({ code: '42P01' }, 'relation "migrations" does not exist')],
+    ['postgres', thrown({ code: 207 })],
+    ['better-sqlite3', thrown({ code: 'SQLITE_ERROR' }, 'no such table: migrations')],
+    ['mysql', thrown({ code: 'ECONNREFUSED' })],
+  ] as const)('not %s %o', (type, error) => {
+    expect(isMissingColumn(error, type)).toBe(false);
   });
 });
 

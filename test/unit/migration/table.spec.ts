@@ -25,6 +25,7 @@ const DRIVERS = {
   'aurora-mysql': ['aurora-mysql/AuroraMysqlDriver', 'AuroraMysqlDriver'],
   mysql: ['mysql/MysqlDriver', 'MysqlDriver'],
   postgres: ['postgres/PostgresDriver', 'PostgresDriver'],
+  sqljs: ['sqljs/SqljsDriver', 'SqljsDriver'],
 } as const;
 
 async function table(type: keyof typeof DRIVERS, options: Record<string, unknown> = {}) {
@@ -50,6 +51,8 @@ describe('migrationsTable', () => {
       'SELECT "name" FROM "Shop"."my ""runs"""',
     ],
     ['mysql', { migrationsTableName: 'a`b c' }, 'SELECT `name` FROM `a``b c`'],
+    // SQLite takes "name" for a string if there is no such column.
+    ['sqljs', {}, 'SELECT "m"."name" FROM "migrations" "m"'],
     // As in TypeORM, a dot in the name separates the schema.
     ['postgres', { migrationsTableName: 'audit.migrations' }, 'SELECT "name" FROM "audit"."migrations"'],
   ] as const)('%s %j: %s', async (type, options, select) => {
