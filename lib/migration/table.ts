@@ -11,13 +11,18 @@ export interface MigrationsTable {
    */
   select(schema?: string): string;
   /**
+   * Selects the names of all recorded migrations as the text of one JSON array, `names`: one row is parsed several times
+   * faster than a thousand. Only for a table whose `probe` says that it `aggregates`.
+   */
+  readonly selectArray?: (schema?: string) => string;
+  /**
    * Selects the names of a table that was empty, and a row with no name if row level security may hide
    * others.
    */
   readonly selectGuarded?: (schema?: string) => string;
   /**
    * Looks for the table, without an error in the server's log: no row if it is missing, else one whose
-   * `readable` tells whether it may be selected from, `named` whether it has a column `name`, and `schema`
+   * `readable` tells whether it may be selected from, `named` whether it has a column `name`, `aggregates` whether that is one of text, and `schema`
    * where it is. Left out for servers where only `select` itself can tell a missing table from a denied one.
    */
   readonly probe?: string;
@@ -82,6 +87,7 @@ type Dialect = (place: TablePlace, select: (schema?: string) => string) => Parti
 
 const postgres: Dialect = ({ table, parent, quoted }, select) => ({
   probe: postgresProbe(table, parent),
+  selectArray: (schema) => `SELECT json_agg("name")::text AS "names" FROM ${quoted(schema)}`,
   selectGuarded: (schema) =>
     `${select(schema)} UNION ALL SELECT NULL WHERE row_security_active(${literal(quoted(schema))}::regclass)`,
   ...(parent === undefined && { currentSchema: 'SELECT current_schema() AS "schema"' }),
@@ -138,7 +144,8 @@ function postgresProbe(table: string, schema: string | undefined): string {
     " AND (r = 0 OR pg_has_role(r, 'USAGE'))))";
   const start =
     `SELECT nspname AS "schema", ${readable} AS "readable",` +
-    ` EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'name') AS "named"` +
+    ` EXISTS (${NAME_COLUMN}) AS "named",` +
+    ` EXISTS (${NAME_COLUMN} AND atttypid IN ('text'::regtype, 'varchar'::regtype)) AS "aggregates"` +
     ' FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace';
   const isTable = `relname = ${literal(table)} AND relkind IN ('r', 'p', 'v', 'm', 'f')`;
   return schema === undefined
@@ -146,6 +153,8 @@ function postgresProbe(table: string, schema: string | undefined): string {
         'coalesce(array_position(p, current_schema()), 9999) ORDER BY array_position(p, nspname) DESC LIMIT 1'
     : `${start} WHERE ${isTable} AND nspname = ${literal(schema)}`;
 }
+
+const NAME_COLUMN = "SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'name'";
 
 /** The names in the search_path, as one array `p`: what stands before current_schema() may not be used. */
 const SEARCH_PATH =
