@@ -1,3 +1,5 @@
+const eventLoopUtilization = performance.eventLoopUtilization.bind(performance);
+
 /**
  * The process's clock and timers, as they are when this package is loaded: fake timers that a test
  * installs later neither stop a time-out nor freeze the age of a collection.
@@ -5,6 +7,8 @@
 export const clock = {
   /** Milliseconds of the monotonic clock. */
   now: performance.now.bind(performance),
+  /** Milliseconds that the event loop has worked since the process began: without those in which it waited. */
+  worked: () => eventLoopUtilization().active,
   setTimeout: globalThis.setTimeout,
   clearTimeout: globalThis.clearTimeout,
   setImmediate: globalThis.setImmediate,

@@ -2,12 +2,14 @@ import { clock } from '../clock';
 
 /** Milliseconds of work after which the event loop gets its turn before another collection begins. */
 const LONG_TURN = 4;
+/** Collections that may begin at once before their cost is known, and however much they cost. */
+const SMALLEST_BURST = 8;
 /** Milliseconds for which an unanswered collection holds back others: no longer, as its server may be slow. */
 const YOUNG = 1;
 
 /**
- * Lets collections begin a few at a time. If all began at once, the answers of fast databases would
- * arrive together and block the event loop until the last of them is parsed.
+ * Lets collections begin as many at a time as the event loop works off in one turn. If all began at once, the
+ * answers of fast databases would arrive together and block it until the last of them is parsed.
  */
 export class Pace<Holder> {
   /** Collections that began not long ago and are not answered. */
@@ -17,15 +19,15 @@ export class Pace<Holder> {
   private since = 0;
   private isWaitingForTurn = false;
   private isWaitingForYoung = false;
+  /** Collections that may begin at once: by what the last ones were found to cost. */
+  private burst = SMALLEST_BURST;
+  private readonly underWay = new Set<Holder>();
+  /** Collections that began since none was under way, and what the event loop had worked until then. */
+  private batch = 0;
+  private workedBefore = 0;
 
-  /**
-   * @param burst - collections that may begin at once
-   * @param resume - called when another may begin, after {@link Pace.mayBegin} was false
-   */
-  constructor(
-    private readonly burst: number,
-    private readonly resume: () => void,
-  ) {}
+  /** @param resume - called when another may begin, after {@link Pace.mayBegin} was false */
+  constructor(private readonly resume: () => void) {}
 
   mayBegin(): boolean {
     if (this.young.size >= this.burst) {
@@ -40,10 +42,17 @@ export class Pace<Holder> {
   begin(holder: Holder): void {
     this.begun += 1;
     this.young.add(holder);
+    this.batch = this.underWay.size === 0 ? 1 : this.batch + 1;
+    // A smaller batch teaches nothing: it is let in at once anyway.
+    if (this.batch === SMALLEST_BURST) this.workedBefore = clock.worked();
+    this.underWay.add(holder);
   }
 
   end(holder: Holder): void {
     this.young.delete(holder);
+    if (!this.underWay.delete(holder) || this.underWay.size > 0 || this.batch <= SMALLEST_BURST) return;
+    const cost = (clock.worked() - this.workedBefore) / this.batch;
+    this.burst = Math.max(SMALLEST_BURST, Math.floor(LONG_TURN / cost));
   }
 
   private waitForYoung(): void {

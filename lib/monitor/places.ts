@@ -5,8 +5,6 @@ import { Pace } from './pace';
 
 /** Milliseconds between two looks at who is inside still. */
 const LOOK_EVERY = 5;
-/** Collections that may begin at once, at the least. */
-const SMALLEST_BURST = 8;
 
 /**
  * Bounds what collections take of the database servers at one time: statements under way, and
@@ -18,13 +16,10 @@ export class BoundedPlaces implements Places {
   private readonly queue = new Set<PlaceHolder>();
   /** Connections that were opened for a collection, and that their pools have kept. */
   private readonly keptOpen = new Set<Socket>();
-  private readonly pace: Pace<PlaceHolder>;
+  private readonly pace = new Pace<PlaceHolder>(() => this.review());
 
   /** @param concurrency - statements under way and connections kept open, together */
-  constructor(private readonly concurrency: number) {
-    // All of them have begun after a few steps, however many they are.
-    this.pace = new Pace(Math.max(SMALLEST_BURST, Math.ceil(concurrency / 8)), () => this.review());
-  }
+  constructor(private readonly concurrency: number) {}
 
   enter(holder: PlaceHolder): void {
     this.queue.add(holder);
