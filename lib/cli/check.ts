@@ -8,13 +8,24 @@ import type { Invocation } from './flags';
 import type { Output } from './output';
 import { textOf } from './report-text';
 import { loadSources } from './sources';
+import { writeWhole } from './write-whole';
 
+/** How a report is written into a file. */
+const PLAIN = { width: Infinity, hasColors: false };
 /** Milliseconds between two reads of a wait. */
 const INTERVAL = 1000;
 
-/** Tells whether every migration is applied. Resolves to the exit code. */
-export async function check(invocation: Invocation, output: Output): Promise<number> {
-  const { timeout, wait, json } = invocation;
+/**
+ * Tells whether every migration is applied. Resolves to the exit code.
+ *
+ * @param decide - called with it as soon as the report is printed, and before the connections are closed
+ */
+export async function check(
+  invocation: Invocation,
+  output: Output,
+  decide: (code: number) => void = () => undefined,
+): Promise<number> {
+  const { timeout, wait, json, output: file } = invocation;
   const connections = new Connections(timeout);
   const sources = await loadSources(invocation, connections);
   const monitor = new Monitor({
@@ -40,10 +51,14 @@ export async function check(invocation: Invocation, output: Output): Promise<num
       tell: (line) => output.note(line),
     });
     const report = reportOf(snapshots, policy);
-    await output.result(
-      json ? `${JSON.stringify(report, undefined, 2)}\n` : textOf(snapshots, report, output),
-    );
-    return exitCodeOf(report);
+    const text = json
+      ? `${JSON.stringify(report, undefined, 2)}\n`
+      : textOf(snapshots, report, file === undefined ? output : PLAIN);
+    if (file === undefined) await output.result(text);
+    else writeWhole('--output', file, text);
+    const code = exitCodeOf(report);
+    decide(code);
+    return code;
   } finally {
     await monitor.stop();
     await connections.close();

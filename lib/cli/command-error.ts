@@ -1,4 +1,5 @@
 import { PrometheusMigrationsError } from '../prometheus-migrations.errors';
+import { withoutSecrets } from './secrets';
 
 /** What the command line was asked to do cannot be done: one line for stderr, and exit code 2. */
 export class CommandError extends PrometheusMigrationsError {}
@@ -9,8 +10,9 @@ export class CommandError extends PrometheusMigrationsError {}
  */
 export function shortMessage(error: unknown): string {
   try {
-    const text = textOf(error);
-    return /[.!?…]$/.test(text) ? text : `${text}.`;
+    const text = withoutSecrets(textOf(error));
+    const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+    return /[.!?…]$/.test(short) ? short : `${short}.`;
   } catch {
     return 'an error that cannot be shown.';
   }
@@ -23,8 +25,9 @@ function textOf(error: unknown): string {
   if (isDrivers) return `${error.name} (${code.slice(0, 40)})`;
   if ('driverError' in error) return error.name;
   const line = String(error.message).split('\n', 1)[0] ?? '';
-  const message = `${error.name}: ${withoutSecrets(line)}`;
-  return message.length > LONGEST ? `${message.slice(0, LONGEST)}…` : message;
+  // JSON.parse() quotes what it was given, or a piece of it.
+  const isJson = error.name === 'SyntaxError' && line.includes('JSON') && !line.startsWith('"undefined"');
+  return `${error.name}: ${isJson ? 'a text is not valid JSON' : line}`;
 }
 
 const LONGEST = 300;
@@ -32,12 +35,4 @@ const LONGEST = 300;
 /** Errors of another realm are no instances of this one's `Error`. */
 function isErrorLike(error: unknown): error is Error {
   return typeof error === 'object' && error !== null && 'message' in error && 'name' in error;
-}
-
-/** What stands for credentials in a URL, before an @, and after words such as `password`. */
-function withoutSecrets(text: string): string {
-  return text
-    .replace(/([a-z][\w+.-]*:\/\/)[^\s'"]*/gi, '$1…')
-    .replace(/[^\s'"]+:[^\s'"]+@/g, '…@')
-    .replace(/((?:pass(?:word|wd|phrase)?|pwd|secret|token)["']?\s*[=:]\s*)(?:"[^"]*"|'[^']*'|\S+)/gi, '$1…');
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FORBIDDEN } from '../verdict/verdict';
 import { CommandError } from './command-error';
@@ -25,6 +26,9 @@ export interface FlagRow {
   /** What a value must be, as a sentence. */
   readonly rule?: string;
 }
+
+/** What `--fail-on` may name. What cannot be read is no policy: it always exits with 2. */
+const FAIL_ON = FORBIDDEN.filter((forbidden) => forbidden !== 'unreadable');
 
 const BOTH: readonly Command[] = ['check', 'metrics'];
 /** Timers hold no more milliseconds. */
@@ -78,12 +82,12 @@ export const FLAGS = {
     value: 'list',
     commands: ['check'],
     default: 'unapplied',
-    help: `What exits with 1, separated by commas: ${FORBIDDEN.slice(0, 3).join(', ')}. An unreadable connection always exits with 2.`,
+    help: `What exits with 1, separated by commas: ${FAIL_ON.join(', ')}. An unreadable connection always exits with 2.`,
     parse: (text) => {
       const names = text.split(',').map((name) => name.trim());
-      return names.every((name) => (FORBIDDEN as readonly string[]).includes(name)) ? names : undefined;
+      return names.every((name) => (FAIL_ON as readonly string[]).includes(name)) ? names : undefined;
     },
-    rule: `Give one or more of ${FORBIDDEN.join(', ')}, separated by commas.`,
+    rule: `Give one or more of ${FAIL_ON.join(', ')}, separated by commas. What cannot be read always exits with 2.`,
   },
   json: {
     commands: ['check'],
@@ -92,7 +96,13 @@ export const FLAGS = {
   quiet: {
     short: 'q',
     commands: ['check'],
-    help: 'Print nothing at all: only the exit code tells.',
+    help: 'Print nothing: only the exit code counts. Processes and workers that your files start may print all the same.',
+  },
+  output: {
+    short: 'o',
+    value: 'path',
+    commands: ['check'],
+    help: 'Write the report into this file instead, whole or not at all. Processes and workers that your files start may print to stdout; nothing else gets into this file.',
   },
   textfile: {
     value: 'path',
@@ -119,6 +129,9 @@ export interface Invocation {
   readonly failOn: readonly string[];
   readonly json: boolean;
   readonly quiet: boolean;
+  /** Absolute: a loaded file may change the working directory. */
+  readonly output: string | undefined;
+  /** Likewise. */
   readonly textfile: string | undefined;
   readonly help: boolean;
   readonly version: boolean;
@@ -141,6 +154,10 @@ export function parseInvocation(args: readonly string[]): Invocation {
   for (const option of options) checkFlag(option, command);
   checkRepeated(options.map(({ name }) => name));
   const text = (flag: Flag) => values[flag] as string | undefined;
+  const path = (flag: Flag) => {
+    const given = text(flag);
+    return given === undefined ? undefined : resolve(given);
+  };
   const list = (flag: Flag) => (values[flag] as string[] | undefined) ?? [];
   const parsed = <T>(flag: 'timeout' | 'wait' | 'fail-on') =>
     FLAGS[flag].parse(text(flag) ?? FLAGS[flag].default) as T;
@@ -155,7 +172,8 @@ export function parseInvocation(args: readonly string[]): Invocation {
     failOn: parsed('fail-on'),
     json: values['json'] === true,
     quiet: values['quiet'] === true,
-    textfile: text('textfile'),
+    output: path('output'),
+    textfile: path('textfile'),
     help: values['help'] === true,
     version: values['version'] === true,
   };

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError, shortMessage } from './command-error';
+import { type EarlyEnd, End } from './end';
 import { EXIT, SIGNAL_EXIT } from './exit';
 import { type Command, type Invocation, parseInvocation } from './flags';
 import { helpOf } from './help';
@@ -10,39 +11,32 @@ import { logTo } from '../logger';
 import { PrometheusMigrationsError } from '../prometheus-migrations.errors';
 
 const output = new Output(process.stdout, process.stderr);
-/** The exit code, once it is known. A process that ends before that, in whatever way, could not tell. */
-let decided: number | undefined;
+const end = new End(process, (how) => output.note(ENDED_EARLY[how]));
 
-process.on('exit', () => {
-  if (decided !== undefined) return;
-  process.exitCode = EXIT.unknown;
-  output.note('A loaded file ended the process before the migrations could be read.');
-});
+const ENDED_EARLY: Readonly<Record<EarlyEnd, string>> = {
+  exit: 'A loaded file ended the process before the migrations could be read.',
+  idle: 'The migrations could not be read: something that a loaded file or a provider waits for never comes.',
+};
+
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 
 async function main(args: readonly string[]): Promise<void> {
-  for (const [signal, code] of Object.entries(SIGNAL_EXIT)) process.once(signal, () => end(code));
+  for (const [signal, code] of Object.entries(SIGNAL_EXIT)) process.once(signal, () => end.now(code));
   try {
-    end(await run(parseInvocation(args)));
+    end.now(await run(parseInvocation(args)));
   } catch (error) {
     fail(error);
   }
 }
 
 function fail(error: unknown): void {
+  // A file that goes on while its connections are closed says nothing about them.
+  if (end.isDecided) return;
   output.note(
     error instanceof PrometheusMigrationsError ? error.message : `Unexpected: ${shortMessage(error)}`,
   );
-  end(EXIT.unknown);
-}
-
-/** Whatever a loaded file has left open does not keep the process alive. */
-function end(code: number): void {
-  decided = code;
-  // A loaded file may set another code.
-  process.removeAllListeners('exit');
-  process.exit(code);
+  end.now(EXIT.unknown);
 }
 
 async function run(invocation: Invocation): Promise<number> {
@@ -62,10 +56,12 @@ async function run(invocation: Invocation): Promise<number> {
   return RUN[command](invocation);
 }
 
+const decide = (code: number) => end.decide(code);
+
 /** Loaded when they are called: the help needs none of it. */
 const RUN: Readonly<Record<Command, (invocation: Invocation) => Promise<number>>> = {
-  check: async (invocation) => (await import('./check.js')).check(invocation, output),
-  metrics: async (invocation) => (await import('./metrics.js')).metrics(invocation, output),
+  check: async (invocation) => (await import('./check.js')).check(invocation, output, decide),
+  metrics: async (invocation) => (await import('./metrics.js')).metrics(invocation, output, decide),
 };
 
 function ignore(): void {}

@@ -7,10 +7,18 @@ import { EXIT } from './exit';
 import type { Invocation } from './flags';
 import type { Output } from './output';
 import { loadSources } from './sources';
-import { writeTextfile } from './textfile';
+import { writeWhole } from './write-whole';
 
-/** Prints the metrics once. Resolves to the exit code. */
-export async function metrics(invocation: Invocation, output: Output): Promise<number> {
+/**
+ * Prints the metrics once. Resolves to the exit code.
+ *
+ * @param decide - called with it as soon as they are printed, and before the connections are closed
+ */
+export async function metrics(
+  invocation: Invocation,
+  output: Output,
+  decide: (code: number) => void = () => undefined,
+): Promise<number> {
   const { timeout, textfile } = invocation;
   const connections = new Connections(timeout);
   const sources = await loadSources(invocation, connections);
@@ -34,8 +42,10 @@ export async function metrics(invocation: Invocation, output: Output): Promise<n
     const readings = await monitor.readExported();
     const exposition = await options.registry.metrics();
     if (textfile === undefined) await output.result(exposition);
-    else writeTextfile(textfile, exposition);
-    return readings.every(({ status }) => status === 'read') ? EXIT.upToDate : EXIT.unknown;
+    else writeWhole('--textfile', textfile, exposition);
+    const code = readings.every(({ status }) => status === 'read') ? EXIT.upToDate : EXIT.unknown;
+    decide(code);
+    return code;
   } finally {
     await monitor.stop();
     await connections.close();

@@ -104,6 +104,10 @@ function detailsOf(connection: ConnectionReport, snapshots: readonly Snapshot[])
   return [
     ...(connection.defined === 0 ? ['', `${name} ${NONE_DEFINED}`] : []),
     ...named(`${name} has unapplied migrations:`, connection.unapplied),
+    ...named(
+      `${name} has unapplied migrations that are older than the newest applied one:`,
+      connection.outOfOrder,
+    ),
     ...named(`${name} has applied migrations that this code does not define:`, connection.unknown),
   ];
 }

@@ -1,7 +1,7 @@
 import type { DataSource, MigrationInterface } from 'typeorm';
 import { clock, yieldToEventLoop } from '../clock';
-import { InvalidMigrationsError } from '../prometheus-migrations.errors';
 import { MigrationFailure } from './failure';
+import { definedTwice, withoutTimestamp } from './invalid';
 import { migrationTimestamp, type OrderedMigrations, orderMigrations } from './state';
 
 /** Migrations looked at before the event loop gets its turn: some milliseconds of work. */
@@ -35,7 +35,7 @@ export class DefinedMigrations {
 
   /**
    * @throws {@link MigrationFailure} `uninitialized` until `initialize()` has filled `migrations`
-   * @throws {@link InvalidMigrationsError} if TypeORM would refuse to run them: a name that does not end
+   * @throws `InvalidMigrationsError` if TypeORM would refuse to run them: a name that does not end
    * with a timestamp, or two migrations of one name
    */
   async read(): Promise<OrderedMigrations> {
@@ -44,7 +44,7 @@ export class DefinedMigrations {
     if (before !== undefined && areUnchanged(before, this.dataSource)) return before.ordered;
     const migrations = [...this.dataSource.migrations];
     const ownNames = migrations.map(ownNameOf);
-    const ordered = orderMigrations(await validNames(namesOf(migrations, this.dataSource)));
+    const ordered = orderMigrations(await validNames(namesOf(migrations, this.dataSource), migrations));
     known.set(this.dataSource, { migrations, ownNames, ordered });
     return ordered;
   }
@@ -83,25 +83,20 @@ export function areEqual(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((name, index) => name === b[index]);
 }
 
-async function validNames(migrations: readonly string[]): Promise<Set<string>> {
-  const names = new Set<string>();
-  for (const name of migrations) {
-    if (Number.isNaN(migrationTimestamp(name))) {
-      throw new InvalidMigrationsError(
-        `The migration "${name}" does not end with a timestamp. ` +
-          `Rename its class to "${name}${Date.now()}" or the like; TypeORM cannot run it as it is.`,
-      );
-    }
-    if (names.has(name)) {
-      throw new InvalidMigrationsError(
-        `The migration "${name}" is defined twice. ` +
-          'Look for a glob in `migrations` that matches it a second time; TypeORM cannot run them as they are.',
-      );
-    }
-    names.add(name);
-    if (names.size % CHUNK === 0) await yieldToEventLoop();
+/** The names, each once. */
+async function validNames(
+  names: readonly string[],
+  migrations: readonly MigrationInterface[],
+): Promise<ReadonlySet<string>> {
+  const seen = new Set<string>();
+  for (const [index, name] of names.entries()) {
+    const migration = migrations[index] as MigrationInterface;
+    if (Number.isNaN(migrationTimestamp(name))) throw withoutTimestamp(name, migration);
+    if (seen.has(name)) throw definedTwice(name, migrations[names.indexOf(name)], migration);
+    seen.add(name);
+    if (seen.size % CHUNK === 0) await yieldToEventLoop();
   }
-  return names;
+  return seen;
 }
 
 /**

@@ -178,12 +178,12 @@ describe('a file that', PATIENCE, () => {
     [
       'sets an exit code and never settles',
       'process.exitCode = 0; module.exports = new Promise(() => {});',
-      'ended the process',
+      'waits for never comes',
     ],
     [
       'exports a promise that never settles',
       'exports.dataSource = new Promise(() => {});',
-      'ended the process',
+      'waits for never comes',
     ],
     [
       'throws',
@@ -212,6 +212,11 @@ describe('a file that', PATIENCE, () => {
       "exports.default = () => { throw new Error('not today'); };",
       'data-source.js exports a promise or a factory that failed. Error: not today',
     ],
+    [
+      'parses a variable of the environment that is no JSON',
+      'JSON.parse(process.env.DB_OPTIONS);',
+      'data-source.js could not be loaded. SyntaxError: a text is not valid JSON.',
+    ],
     ['exports nothing', '', 'exports no TypeORM DataSource'],
     ['is no JavaScript', 'const = 1;', 'SyntaxError'],
     [
@@ -221,7 +226,7 @@ describe('a file that', PATIENCE, () => {
     ],
   ])('%s: 2, and one line that says so', async (_what, source, says) => {
     project.write('data-source.js', source);
-    const ended = await run('check --data-source data-source.js');
+    const ended = await run('check --data-source data-source.js', { DB_OPTIONS: PASSWORD });
     expect(ended.stderr).toContain(says);
     expectOneLine(ended);
   });
@@ -229,7 +234,7 @@ describe('a file that', PATIENCE, () => {
   it('awaits for ever at its top level: 2', async () => {
     project.write('data-source.mjs', 'await new Promise(() => {});', 'export default 1;');
     const ended = await run('check --data-source data-source.mjs');
-    expect(ended.stderr).toContain('ended the process');
+    expect(ended.stderr).toContain('waits for never comes');
     expectOneLine(ended);
   });
 
@@ -242,6 +247,36 @@ describe('a file that', PATIENCE, () => {
       "module.exports = require('./real.js');",
     );
     expect(await run('check --data-source data-source.js')).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('--output', PATIENCE, () => {
+  it.each([
+    ['a process', "require('node:child_process').spawnSync('echo', ['{'], { stdio: 'inherit' });"],
+    ['a worker', "new (require('node:worker_threads').Worker)('console.log(\"{\")', { eval: true });"],
+    ['a write to the descriptor', "require('node:fs').writeSync(1, '{');"],
+  ])('has the report and nothing else, though %s prints to stdout', async (_who, before) => {
+    project.dataSource('data-source.js', { before });
+    const { code } = await run('check -d data-source.js --json --output out/report.json').then((ended) => {
+      expect(ended.code).toBe(2);
+      expect(ended.stderr).toMatch(
+        /^--output .*out\/report\.json could not be written \(ENOENT\)\. Check that /m,
+      );
+      project.write('out/.keep', '');
+      return run('check -d data-source.js --json --output out/report.json');
+    });
+    expect(code).toBe(1);
+    expect(parseReport(readFileSync(project.path('out/report.json'), 'utf8'))).toMatchObject({ ok: false });
+    expect(readdirSync(project.path('out')).sort()).toEqual(['.keep', 'report.json']);
+  });
+
+  it('has the text, as wide as it is and without colors, also if nothing is printed', async () => {
+    project.dataSource('data-source.js', { before: 'process.chdir("/");' });
+    const ended = await run('check -d data-source.js -q -o report.txt', { FORCE_COLOR: '1' });
+    expect(ended).toEqual({ code: 1, stdout: '', stderr: '' });
+    const text = readFileSync(project.path('report.txt'), 'utf8');
+    expect(text).toMatch(/^connection {2}ok .* out of order\n/);
+    expect(text).not.toContain('\u001b');
   });
 });
 
@@ -375,9 +410,43 @@ describe('the exit code', PATIENCE, () => {
     expect(await run('check -d data-source.js')).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('is not that of a listener of a loaded file', async () => {
-    project.dataSource('data-source.js', { before: "process.on('exit', () => { process.exitCode = 0; });" });
-    expect(await run('check -d data-source.js')).toMatchObject({ code: 1 });
+  it.each([
+    ['a listener that sets it', "process.on('exit', () => { process.exitCode = 0; });"],
+    ['a listener before all others', "process.prependListener('exit', () => { process.exitCode = 0; });"],
+    ['a listener that exits', "process.prependListener('exit', () => process.exit(0));"],
+    ['a replaced process.exit()', 'process.exit = () => {}; process.exitCode = 0;'],
+    ['all listeners taken away', "process.removeAllListeners('exit'); process.exitCode = 0;"],
+    ['a handler of exceptions', "process.on('uncaughtException', () => process.exit(0));"],
+    ['a handler of rejections', "process.on('unhandledRejection', () => process.exit(0));"],
+  ])('is never that of a loaded file: %s', async (_what, before) => {
+    project.dataSource('data-source.js', { before });
+    expect(await run('check -d data-source.js')).toMatchObject({ code: 1, stderr: '' });
+    for (const end of [
+      'process.exit(0);',
+      'process.exitCode = 0; setTimeout(() => process.exit(), 1); exports.default = new Promise(() => {});',
+      'process.exitCode = 0; exports.default = new Promise(() => {});',
+      "setTimeout(() => { throw new Error('late'); }, 1); exports.default = new Promise(() => {});",
+      "Promise.reject(new Error('lost')); exports.default = new Promise(() => {});",
+    ]) {
+      project.write('data-source.js', before, end);
+      const ended = await run('check -d data-source.js');
+      expect([ended.code, ended.stdout, end]).toEqual([2, '', end]);
+    }
+  });
+
+  it('is that of the report, whatever a loaded file does while its connections are closed', async () => {
+    project.dataSource('data-source.js', {
+      applied: MIGRATIONS,
+      exported: [
+        'exports.dataSource = dataSource;',
+        'const poll = () => { dataSource.query("SELECT 1").then(() => setImmediate(poll)); };',
+        'const wait = setInterval(() => { if (dataSource.isInitialized) { clearInterval(wait); poll(); } }, 1);',
+      ].join('\n'),
+    });
+    for (const flags of ['', '--json', '--quiet', '--output report.txt']) {
+      expect(await run(`check -d data-source.js ${flags}`.trim())).toMatchObject({ code: 0, stderr: '' });
+    }
+    expect(await run('metrics -d data-source.js')).toMatchObject({ code: 0, stderr: '' });
   });
 
   it.skipIf(!existsSync('/dev/full')).each(['check', 'check --json', 'metrics'])(

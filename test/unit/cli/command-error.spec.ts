@@ -1,11 +1,26 @@
+import { createRequire } from 'node:module';
 import { createContext, runInContext } from 'node:vm';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { shortMessage } from '../../../lib/cli/command-error';
 
 const SECRET = 'hunter2';
 
 function errorWith(fields: object, message = `password authentication failed for user "${SECRET}"`): Error {
   return Object.assign(new Error(message), fields);
+}
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** What a call throws. */
+function thrownBy(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('It does not throw.');
 }
 
 describe('shortMessage', () => {
@@ -52,6 +67,71 @@ describe('shortMessage', () => {
   ])('does not show the secret of: %s', (message) => {
     expect(shortMessage(new Error(message))).not.toContain(SECRET);
     expect(shortMessage(errorWith({ name: `E ${message}` }, 'x'))).toBeDefined();
+  });
+
+  it.each([
+    ['JSON', 'hunter2', (value: string) => JSON.parse(value) as unknown],
+    [
+      'JSON with a longer text',
+      '{"key": hunter2hunter2hunter2hunter2}',
+      (value) => JSON.parse(value) as unknown,
+    ],
+    ['JSON with a space', 'my hunter2', (value) => JSON.parse(value) as unknown],
+    ['a number', 'hunter2', (value) => BigInt(value)],
+    ['a pattern', 'hunter2(', (value) => new RegExp(value)],
+    ['a file', 'hunter2', (value) => createRequire(__filename)(value) as unknown],
+    ['a property', 'hunter2', (value) => (undefined as unknown as Record<string, unknown>)[value]],
+    ['an argument', 'hunter2'.repeat(40), (value) => Buffer.alloc(value as unknown as number)],
+    ['an argument with spaces', 'a hunter2 '.repeat(40), (value) => Buffer.alloc(value as unknown as number)],
+    [
+      'lines',
+      'first\nhunter2',
+      (value) => {
+        throw new Error(`no such key: ${value.split('\n')[1] ?? ''}`);
+      },
+    ],
+    [
+      'what is encoded',
+      'hunter2/ä',
+      (value) => {
+        throw new Error(`GET /?key=${encodeURIComponent(value)}`);
+      },
+    ],
+    [
+      'a name',
+      'hunter2',
+      (value) => {
+        throw Object.assign(new Error('x'), { name: value });
+      },
+    ],
+    [
+      'a code',
+      'hunter2',
+      (value) => {
+        throw Object.assign(new Error('x'), { code: value });
+      },
+    ],
+  ] as [string, string, (value: string) => unknown][])(
+    'shows no value of the environment that stands in an error about %s',
+    (_what, value, use) => {
+      vi.stubEnv('DB_PASSWORD', value);
+      const message = shortMessage(thrownBy(() => use(value)));
+      expect(message).not.toContain('hunter2');
+      expect(message).toMatch(/Error|…/);
+    },
+  );
+
+  it('shows what the environment has by chance: parts of words, paths of the process, no value', () => {
+    vi.stubEnv('SHORT', 'on');
+    vi.stubEnv('EMPTY', '');
+    vi.stubEnv('PWD', '/srv/app');
+    vi.stubEnv('DB_NAME', 'app');
+    expect(shortMessage(new Error("Cannot find module '/srv/application/on/x'"))).toBe(
+      "Error: Cannot find module '/srv/application/on/x'.",
+    );
+    expect(shortMessage(thrownBy(() => JSON.parse(undefined as unknown as string)))).toBe(
+      'SyntaxError: "undefined" is not valid JSON.',
+    );
   });
 
   it.each([

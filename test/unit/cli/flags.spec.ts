@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CommandError } from '../../../lib/cli/command-error';
 import { COMMANDS, FLAGS, parseInvocation, rows } from '../../../lib/cli/flags';
@@ -17,6 +18,7 @@ describe('parseInvocation', () => {
       failOn: ['unapplied'],
       json: false,
       quiet: false,
+      output: undefined,
       textfile: undefined,
       help: false,
       version: false,
@@ -35,7 +37,8 @@ describe('parseInvocation', () => {
     ['check --wait 2147483.647 --timeout 2147483647', { wait: 2147483.647, timeout: 2147483647 }],
     ['check --fail-on unknown,out-of-order', { failOn: ['unknown', 'out-of-order'] }],
     ['check --fail-on unapplied', { failOn: ['unapplied'] }],
-    ['metrics --textfile a.prom', { command: 'metrics', textfile: 'a.prom' }],
+    ['metrics --textfile a.prom', { command: 'metrics', textfile: join(process.cwd(), 'a.prom') }],
+    ['check -o /tmp/report.json', { output: '/tmp/report.json' }],
     ['-h', { help: true }],
     ['metrics -h', { command: 'metrics', help: true }],
     ['-v', { version: true }],
@@ -64,6 +67,7 @@ describe('parseInvocation', () => {
     ['check -x', '-x is not a flag. Known are: '],
     ['check -qx', '-x is not a flag. Known are: '],
     ['check --textfile a', '--textfile is not a flag of check, but of metrics.'],
+    ['metrics --output a', '--output is not a flag of metrics, but of check.'],
     ['metrics --wait 5', '--wait is not a flag of metrics, but of check.'],
     ['metrics --json', '--json is not a flag of metrics, but of check.'],
     ['metrics -q', '-q is not a flag of metrics, but of check.'],
@@ -89,9 +93,11 @@ describe('parseInvocation', () => {
     ['check --wait --json', '--wait is "--json". '],
     [
       'check --fail-on pending',
-      '--fail-on is "pending". Give one or more of unapplied, unknown, out-of-order, unreadable, separated by commas.',
+      '--fail-on is "pending". Give one or more of unapplied, unknown, out-of-order, separated by commas. What cannot be read always exits with 2.',
     ],
     ['check --fail-on unknown,', '--fail-on is "unknown,". '],
+    ['check --fail-on unreadable', '--fail-on is "unreadable". Give one or more of unapplied, unknown, '],
+    ['check --fail-on unapplied,unreadable', '--fail-on is "unapplied,unreadable". Give one or more of '],
   ])('refuses "%s"', (text, message) => {
     expect(() => parse(text)).toThrow(CommandError);
     expect(() => parse(text)).toThrow(message);

@@ -84,9 +84,34 @@ describe('DefinedMigrations', () => {
     );
   });
 
-  it('refuses two migrations of one name', async () => {
+  it('refuses a class that is no migration, and says that it is none', async () => {
+    class Order {}
+    class HalfMigration {
+      up() {}
+    }
+    for (const helper of [Order, HalfMigration]) {
+      await expect(defined(helper as never)).rejects.toThrow(
+        `"${helper.name}" is among the migrations, but is none: it has no up() and down(). Keep its file out of `,
+      );
+    }
+  });
+
+  it('refuses a minified name, and says how to give one', async () => {
+    await expect(defined(defineMigration('a'))).rejects.toThrow(
+      /"a" does not end with a timestamp\. If a minifier has renamed its class, give the class a property name, /,
+    );
+  });
+
+  it('refuses two classes of one name', async () => {
     await expect(defined(...defineMigrations(1), ...defineMigrations(1))).rejects.toThrow(
-      /"Step1700000000000" is defined twice\. Look for a glob/,
+      /"Step1700000000000" is defined twice\. These are two classes: look for a second copy of the file/,
+    );
+  });
+
+  it('refuses one class that is loaded twice', async () => {
+    const [migration] = defineMigrations(1);
+    await expect(defined(migration as never, migration as never)).rejects.toThrow(
+      /"Step1700000000000" is defined twice\. It is one class: export it under one name only/,
     );
   });
 

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CommandError } from '../../../lib/cli/command-error';
-import { writeTextfile } from '../../../lib/cli/textfile';
+import { writeWhole } from '../../../lib/cli/write-whole';
 
 const calls = vi.hoisted(() => ({ list: [] as string[], failing: '' }));
 vi.mock('node:fs', async (original) => {
@@ -48,21 +48,21 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('writeTextfile', () => {
+describe('writeWhole', () => {
   it('replaces the file, and leaves nothing else behind', () => {
-    writeTextfile(file, 'new\n');
+    writeWhole('--textfile', file, 'new\n');
     expect(readFileSync(file, 'utf8')).toBe('new\n');
     expect(readdirSync(folder)).toEqual(['migrations.prom']);
   });
 
   it('makes the file if there is none', () => {
     rmSync(file);
-    writeTextfile(file, 'new\n');
+    writeWhole('--textfile', file, 'new\n');
     expect(readdirSync(folder)).toEqual(['migrations.prom']);
   });
 
   it('writes a file beside it that the collector does not read, and flushes it before it is renamed', () => {
-    writeTextfile(file, 'new\n');
+    writeWhole('--textfile', file, 'new\n');
     expect(calls.list.map((call) => call.split(' ')[0])).toEqual([
       'openSync',
       'writeFileSync',
@@ -79,7 +79,7 @@ describe('writeTextfile', () => {
   it('is readable for the collector, whatever the umask', () => {
     const umask = process.umask(0o077);
     try {
-      writeTextfile(file, 'new\n');
+      writeWhole('--textfile', file, 'new\n');
     } finally {
       process.umask(umask);
     }
@@ -90,7 +90,7 @@ describe('writeTextfile', () => {
     'leaves the file as it was if %s fails',
     (step) => {
       calls.failing = step;
-      expect(() => writeTextfile(file, 'new\n')).toThrow(
+      expect(() => writeWhole('--textfile', file, 'new\n')).toThrow(
         new CommandError(
           `--textfile ${file} could not be written (ENOSPC). Check that its folder exists and is writable.`,
         ),
@@ -101,33 +101,33 @@ describe('writeTextfile', () => {
   );
 
   it('says so if there is no folder', () => {
-    expect(() => writeTextfile(join(folder, 'gone/migrations.prom'), '')).toThrow('(ENOENT)');
+    expect(() => writeWhole('--textfile', join(folder, 'gone/migrations.prom'), '')).toThrow('(ENOENT)');
   });
 
   it('says so if it is a folder', () => {
     mkdirSync(join(folder, 'folder'));
-    expect(() => writeTextfile(join(folder, 'folder'), '')).toThrow('folder is no file.');
+    expect(() => writeWhole('--textfile', join(folder, 'folder'), '')).toThrow('folder is no file.');
     expect(readdirSync(folder).sort()).toEqual(['folder', 'migrations.prom']);
   });
 
   it('replaces no device', () => {
     const device = join(folder, 'null');
     symlinkSync('/dev/null', device);
-    expect(() => writeTextfile(device, 'new\n')).toThrow('null is no file.');
+    expect(() => writeWhole('--textfile', device, 'new\n')).toThrow('null is no file.');
     expect(readlinkSync(device)).toBe('/dev/null');
   });
 
   it('writes where a link leads, and keeps the link', () => {
     const link = join(folder, 'link.prom');
     symlinkSync(file, link);
-    writeTextfile(link, 'new\n');
+    writeWhole('--textfile', link, 'new\n');
     expect([readlinkSync(link), readFileSync(file, 'utf8')]).toEqual([file, 'new\n']);
   });
 
   it('is not kept from it by what a process that was killed has left behind', () => {
     // In a container, each process has the number of the last one.
     writeFileSync(join(folder, `.migrations.prom.${process.pid}.tmp`), 'half of it');
-    writeTextfile(file, 'new\n');
+    writeWhole('--textfile', file, 'new\n');
     expect(readFileSync(file, 'utf8')).toBe('new\n');
   });
 });

@@ -11,21 +11,22 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { CommandError } from './command-error';
 
-/** For the collector's user, who is another. */
+/** For whoever reads it, as the user of a collector. */
 const READABLE_BY_ALL = 0o644;
 
 /**
- * Replaces a file whole or not at all. Written in one turn of the event loop, so that no signal can end
+ * Replaces the file that a flag names whole or not at all. Written in one turn of the event loop, so that no signal can end
  * the process with the temporary file left behind.
  *
+ * @param flag - as a message names it
  * @throws {@link CommandError} if it cannot be written
  */
-export function writeTextfile(name: string, content: string): void {
-  const file = targetOf(name);
-  // The collector reads every file that ends in .prom. In containers, all processes have the same number.
+export function writeWhole(flag: string, name: string, content: string): void {
+  const file = targetOf(flag, name);
+  // A collector reads every file that ends in .prom. In containers, all processes have the same number.
   const suffix = randomBytes(6).toString('hex');
   const temporary = join(dirname(file), `.${basename(file)}.${suffix}.tmp`);
   try {
@@ -42,17 +43,18 @@ export function writeTextfile(name: string, content: string): void {
     const { code } = error as NodeJS.ErrnoException;
     rmSync(temporary, { force: true });
     throw new CommandError(
-      `--textfile ${name} could not be written (${code}). Check that its folder exists and is writable.`,
+      `${flag} ${name} could not be written (${code}). Check that its folder exists and is writable.`,
     );
   }
 }
 
 /** Where a link leads. A device or a folder must not be replaced by a file. */
-function targetOf(name: string): string {
-  const file = resolve(name);
-  if (!existsSync(file)) return file;
-  if (!statSync(file).isFile()) {
-    throw new CommandError(`--textfile ${name} is no file. Give the path of a file that ends in .prom.`);
+function targetOf(flag: string, name: string): string {
+  if (!existsSync(name)) return name;
+  if (!statSync(name).isFile()) {
+    throw new CommandError(
+      `${flag} ${name} is no file. Give the path of a file, or of one that is to be made.`,
+    );
   }
-  return realpathSync(file);
+  return realpathSync(name);
 }

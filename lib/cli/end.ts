@@ -1,0 +1,56 @@
+import { EXIT } from './exit';
+
+/** How a process ends before the command has decided: somebody calls `process.exit()`, or nothing is left to do. */
+export type EarlyEnd = 'exit' | 'idle';
+
+/**
+ * The one way out of the process: its exit code is what the command decides, and otherwise that it could not tell.
+ *
+ * A loaded file may call or replace `process.exit()`, set `process.exitCode`, and listen to `exit` before this does. All
+ * of it ends in `process.reallyExit()`, or in a process that has nothing left to do.
+ */
+export class End {
+  private readonly reallyExit: (code: number) => never;
+  private decided: number | undefined;
+  private isIdle = false;
+
+  /** @param onEarly - called if the process ends before the command has decided */
+  constructor(
+    process: NodeJS.Process,
+    private readonly onEarly: (how: EarlyEnd) => void,
+  ) {
+    const exiting = process as unknown as { reallyExit: (code: number) => never };
+    this.reallyExit = exiting.reallyExit.bind(process);
+    exiting.reallyExit = () => this.leave();
+    process.on('beforeExit', () => (this.isIdle = true));
+    const onExit = () => this.leave();
+    process.on('exit', onExit);
+    process.on('removeListener', (event, listener) => {
+      if (event === 'exit' && listener === onExit) process.on('exit', onExit);
+    });
+  }
+
+  /** Whether the exit code is known: nothing that happens from then on changes it. */
+  get isDecided(): boolean {
+    return this.decided !== undefined;
+  }
+
+  /** Says what the exit code is; the first one counts. */
+  decide(code: number): void {
+    this.decided ??= code;
+  }
+
+  /** Ends the process at once, whatever a loaded file has left open. */
+  now(code: number): never {
+    this.decide(code);
+    return this.leave();
+  }
+
+  private leave(): never {
+    if (this.decided === undefined) {
+      this.decided = EXIT.unknown;
+      this.onEarly(this.isIdle ? 'idle' : 'exit');
+    }
+    return this.reallyExit(this.decided);
+  }
+}

@@ -1,0 +1,42 @@
+import type { MigrationInterface } from 'typeorm';
+import { InvalidMigrationsError } from '../prometheus-migrations.errors';
+
+/** A shorter name is none that a person gave a class: a minifier did. */
+const SHORTEST_NAME = 4;
+
+/** Why TypeORM refuses a class that its option `migrations` finds, whose name has no timestamp, and what to do. */
+export function withoutTimestamp(name: string, migration: MigrationInterface): InvalidMigrationsError {
+  if (!isMigration(migration)) {
+    return new InvalidMigrationsError(
+      `"${name}" is among the migrations, but is none: it has no up() and down(). ` +
+        'Keep its file out of the paths in the option migrations, or do not export it; TypeORM runs none of them as it is.',
+    );
+  }
+  const fix =
+    name.length < SHORTEST_NAME
+      ? "If a minifier has renamed its class, give the class a property name, as in name = 'CreateUsers" +
+        `${Date.now()}'`
+      : `Rename its class to "${name}${Date.now()}" or the like`;
+  return new InvalidMigrationsError(
+    `The migration "${name}" does not end with a timestamp. ${fix}; TypeORM cannot run it as it is.`,
+  );
+}
+
+/** Why TypeORM refuses two migrations of one name, and what to do. */
+export function definedTwice(
+  name: string,
+  first: MigrationInterface | undefined,
+  second: MigrationInterface,
+): InvalidMigrationsError {
+  const fix =
+    first?.constructor === second.constructor
+      ? 'It is one class: export it under one name only (not as default as well, nor again from an index), and list it once in the option migrations'
+      : 'These are two classes: look for a second copy of the file that the option migrations finds, as in src and dist, or rename one of them';
+  return new InvalidMigrationsError(
+    `The migration "${name}" is defined twice. ${fix}; TypeORM cannot run them as they are.`,
+  );
+}
+
+function isMigration(migration: Partial<MigrationInterface>): boolean {
+  return typeof migration.up === 'function' && typeof migration.down === 'function';
+}
