@@ -8,7 +8,6 @@ import type { MigrationsStatus } from '../status/status';
 import type { Answer } from './answer';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
-const NO_STORE = { 'Cache-Control': 'no-store' };
 
 /** The exposition text of a registry. */
 export async function metricsPage(registry: MetricsRegistry): Promise<Answer> {
@@ -25,7 +24,6 @@ export async function readinessPage(
     status: result.migrations.status === 'up' ? 200 : 503,
     contentType: JSON_TYPE,
     body: JSON.stringify(result),
-    headers: NO_STORE,
   };
 }
 
@@ -39,7 +37,7 @@ export async function statusPage(
   accept: string | undefined,
 ): Promise<Answer> {
   const report = await status.report();
-  const headers = { ...NO_STORE, Vary: 'Accept', 'X-Content-Type-Options': 'nosniff' };
+  const headers = { Vary: 'Accept', 'X-Content-Type-Options': 'nosniff' };
   return prefersHtml(accept)
     ? {
         status: 200,
