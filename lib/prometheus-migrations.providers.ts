@@ -88,7 +88,8 @@ export function providersOf(): Provider[] {
       [RESOLVED_OPTIONS, Monitor],
       (options: ResolvedModuleOptions, monitor: Monitor) => {
         const { allowUnapplied, allowUnknown, allowOutOfOrder } = options.readiness ?? {};
-        return new MigrationsStatus(monitor, { allowUnapplied, allowUnknown, allowOutOfOrder });
+        const policy = { allowUnapplied, allowUnknown, allowOutOfOrder };
+        return new MigrationsStatus(monitor, policy, options.title);
       },
     ),
     ...Array.from(OWN, ([token, own]) => provideFirst(token, own)),

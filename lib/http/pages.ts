@@ -33,7 +33,7 @@ export async function readinessPage(
  * @param accept - the header `Accept` of the request
  */
 export async function statusPage(
-  status: Pick<MigrationsStatus, 'report'>,
+  status: Pick<MigrationsStatus, 'report' | 'title'>,
   accept: string | undefined,
 ): Promise<Answer> {
   const report = await status.report();
@@ -42,7 +42,7 @@ export async function statusPage(
     ? {
         status: 200,
         contentType: 'text/html; charset=utf-8',
-        body: pageOf(report),
+        body: pageOf(report, status.title),
         headers: {
           ...headers,
           'Content-Security-Policy': CONTENT_SECURITY_POLICY,

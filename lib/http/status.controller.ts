@@ -33,7 +33,8 @@ import type { MigrationsReport } from '../verdict/report';
 @Controller({ path: [], version: VERSION_NEUTRAL })
 export class MigrationsStatusController {
   constructor(
-    @Inject(MigrationsStatus) readonly migrations: { report(): Promise<MigrationsReport> },
+    @Inject(MigrationsStatus)
+    readonly migrations: { report(): Promise<MigrationsReport>; readonly title?: string | undefined },
     @Inject(HttpAdapterHost) readonly host: HttpAdapterHost,
   ) {}
 
