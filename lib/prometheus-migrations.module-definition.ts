@@ -9,12 +9,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE
 
 /** Token of the module's options, checked and completed. */
 export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
-/** Token of one module's own exporter; `MigrationsExporter` is the application's. */
-export const OWN_EXPORTER = Symbol('OWN_EXPORTER');
-/** Likewise. */
-export const OWN_INDICATOR = Symbol('OWN_INDICATOR');
-export const OWN_STATUS = Symbol('OWN_STATUS');
 /** Token of the number of one module's definition. */
 export const DEFINITION = Symbol('DEFINITION');
-/** Token of the routes of one module's controllers. */
+/** Token of the routes of one module's pages. */
 export const ROUTES = Symbol('ROUTES');

@@ -2,6 +2,7 @@ import {
   type BeforeApplicationShutdown,
   type DynamicModule,
   Inject,
+  type MiddlewareConsumer,
   Module,
   type NestModule,
   type OnApplicationBootstrap,
@@ -15,7 +16,8 @@ import { DataSourceExplorer } from './data-source/explorer';
 import { StartupGate } from './gate/startup';
 import { MigrationsHealthIndicator } from './health/indicator';
 import { MetricsPort } from './http/port';
-import type { ControllerRoute } from './http/route';
+import { PAGES } from './http/page.table';
+import type { PageRoute } from './http/route';
 import { logger, nameOfError } from './logger';
 import { Monitor } from './monitor/monitor';
 import { asksToExport } from './options/export-migrations';
@@ -33,7 +35,7 @@ import {
   DEFINITION,
   ROUTES,
 } from './prometheus-migrations.module-definition';
-import { controllersOf, providersOf } from './prometheus-migrations.providers';
+import { providersOf } from './prometheus-migrations.providers';
 import { MigrationsStatus } from './status/status';
 
 /**
@@ -67,12 +69,11 @@ export class PrometheusMigrationsModule
     @Inject(DefaultMetrics) private readonly defaultMetrics: DefaultMetrics,
     @Inject(StartupGate) private readonly gate: StartupGate,
     @Inject(MetricsPort) private readonly port: MetricsPort,
-    @Inject(ROUTES) private readonly routes: readonly ControllerRoute[],
+    @Inject(ROUTES) private readonly routes: readonly PageRoute[],
     @Inject(DataSourceExplorer) private readonly explorer: DataSourceExplorer,
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
   ) {
     super();
-    for (const route of this.routes) route.set(PrometheusMigrationsModule);
   }
 
   /**
@@ -102,8 +103,8 @@ export class PrometheusMigrationsModule
   }
 
   /** Before the routes are built: all controllers of the application are known here. */
-  configure(): void {
-    for (const route of this.routes) route.yield(PrometheusMigrationsModule);
+  configure(consumer: MiddlewareConsumer): void {
+    for (const route of this.routes) route.configure(consumer);
   }
 
   /** @throws {@link MigrationsGateError} if the options say that the application must not start */
@@ -179,15 +180,14 @@ let defined = 0;
  * it minutes, and factories of the same text would be one module. A number stands for all of it.
  */
 function define(definition: DynamicModule, resolvedOptions: Provider): DynamicModule {
-  const controllers = controllersOf();
   const providers = [...(definition.providers ?? []), resolvedOptions].map(withoutValue);
   defined += 1;
   return {
     ...definition,
     global: true,
     imports: [...(definition.imports ?? []), DiscoveryModule],
-    controllers: [controllers.metrics, controllers.readiness, controllers.status],
-    providers: [...providers, { provide: DEFINITION, useValue: defined }, ...providersOf(controllers)],
+    controllers: PAGES.map(({ base }) => base),
+    providers: [...providers, { provide: DEFINITION, useValue: defined }, ...providersOf()],
     exports: [MigrationsExporter, MigrationsHealthIndicator, MigrationsStatus],
   };
 }

@@ -2,11 +2,16 @@ import { RequestMethod, type Type, VERSION_NEUTRAL, VersioningType } from '@nest
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 
 // Metadata of Nest's decorators and of RouterModule, from `@nestjs/common/constants`.
-const PATH = 'path';
+export const PATH = 'path';
 const METHOD = 'method';
 const HOST = 'host';
 const VERSION = '__version__';
 const MODULE_PATH = '__module_path__';
+
+/** Whether a function handles a route of a controller: Nest copies its metadata to what it binds. */
+export function isHandler(value: object): boolean {
+  return Reflect.hasMetadata(METHOD, value);
+}
 
 /** A path's segments joined, with one slash in front. */
 export function joinPath(...parts: readonly string[]): string {
@@ -43,7 +48,7 @@ export interface Application {
   readonly modules: ModulesContainer;
   readonly config: ApplicationConfig;
   /** The controller that is left out. */
-  readonly ours: Type;
+  readonly ours: Type | undefined;
   /** Whether the platform tells routes of different hosts apart. */
   readonly byHost: boolean;
 }

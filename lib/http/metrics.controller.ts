@@ -1,8 +1,8 @@
-import { Controller, Get, Inject, Res, SetMetadata, VERSION_NEUTRAL } from '@nestjs/common';
+import { Controller, Get, Inject, Res, SetMetadata, UseGuards, VERSION_NEUTRAL } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { MetricsRegistry } from '../options/option.types';
 import { MigrationsExporter } from '../prometheus/exporter';
-import { answerPastInterceptors } from './answer';
+import { answerPastInterceptors, BEFORE_INTERCEPTORS } from './answer';
 import { OWN_ROUTE, SWAGGER_EXCLUDE } from './metadata';
 import { metricsPage } from './pages';
 
@@ -31,7 +31,9 @@ export class MetricsController {
   /** Answers with the exposition text; interceptors see no body, and cannot wrap it. */
   @Get()
   @SetMetadata(OWN_ROUTE, true)
+  @UseGuards(BEFORE_INTERCEPTORS)
   async metrics(@Res({ passthrough: true }) response: unknown): Promise<void> {
-    answerPastInterceptors(this.host.httpAdapter, response, await metricsPage(this.exporter.registry));
+    const { httpAdapter } = this.host;
+    await answerPastInterceptors(httpAdapter, response, () => metricsPage(this.exporter.registry));
   }
 }

@@ -8,7 +8,6 @@ import type { MigrationsStatus } from '../status/status';
 import type { Answer } from './answer';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
-const NO_STORE = { 'Cache-Control': 'no-store' };
 
 /** The exposition text of a registry. */
 export async function metricsPage(registry: MetricsRegistry): Promise<Answer> {
@@ -25,7 +24,6 @@ export async function readinessPage(
     status: result.migrations.status === 'up' ? 200 : 503,
     contentType: JSON_TYPE,
     body: JSON.stringify(result),
-    headers: NO_STORE,
   };
 }
 
@@ -35,16 +33,16 @@ export async function readinessPage(
  * @param accept - the header `Accept` of the request
  */
 export async function statusPage(
-  status: Pick<MigrationsStatus, 'report'>,
+  status: Pick<MigrationsStatus, 'report' | 'title'>,
   accept: string | undefined,
 ): Promise<Answer> {
   const report = await status.report();
-  const headers = { ...NO_STORE, Vary: 'Accept', 'X-Content-Type-Options': 'nosniff' };
+  const headers = { Vary: 'Accept', 'X-Content-Type-Options': 'nosniff' };
   return prefersHtml(accept)
     ? {
         status: 200,
         contentType: 'text/html; charset=utf-8',
-        body: pageOf(report),
+        body: pageOf(report, status.title),
         headers: {
           ...headers,
           'Content-Security-Policy': CONTENT_SECURITY_POLICY,

@@ -1,7 +1,7 @@
-import { Controller, Get, Inject, Res, SetMetadata, VERSION_NEUTRAL } from '@nestjs/common';
+import { Controller, Get, Inject, Res, SetMetadata, UseGuards, VERSION_NEUTRAL } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { MigrationsHealthIndicator } from '../health/indicator';
-import { answerPastInterceptors } from './answer';
+import { answerPastInterceptors, BEFORE_INTERCEPTORS } from './answer';
 import { OWN_ROUTE, SWAGGER_EXCLUDE } from './metadata';
 import { readinessPage } from './pages';
 
@@ -17,7 +17,8 @@ export class ReadinessController {
   /** Answers 200 or 503; interceptors see no body, and cannot wrap it. */
   @Get()
   @SetMetadata(OWN_ROUTE, true)
+  @UseGuards(BEFORE_INTERCEPTORS)
   async readiness(@Res({ passthrough: true }) response: unknown): Promise<void> {
-    answerPastInterceptors(this.host.httpAdapter, response, await readinessPage(this.indicator));
+    await answerPastInterceptors(this.host.httpAdapter, response, () => readinessPage(this.indicator));
   }
 }

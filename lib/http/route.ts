@@ -2,12 +2,14 @@ import {
   Controller,
   Inject,
   type InjectionToken,
-  RequestMethod,
+  type MiddlewareConsumer,
   type Type,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
+import { type ApplicationConfig, HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { logger } from '../logger';
+import { CACHE_CONTROL, prepareBeforeInterceptors } from './answer';
 import {
   type Application,
   controllerAt,
@@ -16,16 +18,154 @@ import {
   modulePathOf,
   servedPath,
 } from './application-routes';
+import { answerTrailingSlash, type FastifyInstance, hasRoute } from './fastify';
+import { nameInApplication } from './for-routes';
 import { OWN_ROUTE } from './metadata';
-import { firstRoute } from './shadow';
+import type { PageRow } from './page.table';
+import { type ExpressLayer, firstRoute, layersOf } from './shadow';
+import { watchAnswer } from './watch';
+
+/** A module of an application, as Nest's container has it. */
+export type HostModule = ModulesContainer extends Map<string, infer Module> ? Module : never;
+
+/** Where a page is served. */
+export interface Host {
+  readonly modules: ModulesContainer;
+  readonly config: ApplicationConfig;
+  readonly host: HttpAdapterHost;
+  /** Our module in the application. */
+  readonly module: HostModule;
+}
+
+/** What a page shows, and its token. */
+export interface PageSource {
+  readonly token: InjectionToken;
+  readonly source: unknown;
+}
 
 /**
- * A controller class of its own for each module: their routes differ, and metadata on a shared class
- * would give all of them the route of the last. Guards see the base class all the same.
+ * One module's page in one application: gives its controller the route, and finds out what stands in its way.
  *
- * @param source - token of what it serves
+ * The controller is a class of its own for each of them. Metadata on a shared class would give all modules
+ * and all applications the route of the last.
  */
-export function controllerOf(base: Type, source: InjectionToken): Type {
+export class PageRoute {
+  private readonly controller: Type<object> | undefined;
+  /** Where it is to be served, prefix included. */
+  private served: string | undefined;
+  /** Who has that path already, and keeps it. */
+  private other: string | undefined;
+  private native: ReadonlySet<ExpressLayer> = new Set();
+
+  /** @param path - as the options have it */
+  constructor(
+    private readonly page: PageRow,
+    private readonly path: string | false,
+    private readonly shown: PageSource,
+    private readonly application: Host,
+  ) {
+    const { module, modules, config } = application;
+    // In the module's definition it stands for ours, so that Nest finds what users put on it.
+    module.controllers.delete(page.base as Type<object>);
+    // RouterModule may come later: asked for when middleware is bound.
+    nameInApplication(page.base, config, () =>
+      path === false ? undefined : joinPath(modulePathOf(modules, module.metatype), path),
+    );
+    if (path === false) return;
+    this.controller = controllerOf(page.base, shown.token, path);
+    module.addController(this.controller);
+  }
+
+  /**
+   * Leaves the path to who has it already; called when all controllers are known, and nothing is bound yet.
+   */
+  configure(consumer: MiddlewareConsumer): void {
+    const { module, modules, config, host } = this.application;
+    const instance = host.httpAdapter.getInstance<FastifyInstance>();
+    const fastify = host.httpAdapter.getType() === 'fastify' ? instance : undefined;
+    this.native = new Set(layersOf(instance));
+    // For subclasses of our controllers as well.
+    if (fastify !== undefined) answerTrailingSlash(fastify);
+    if (this.path !== false && this.controller !== undefined) {
+      this.served = servedPath(config, this.path, modulePathOf(modules, module.metatype));
+      const isTaken = fastify !== undefined && hasRoute(fastify, { method: 'GET', url: this.served });
+      this.other = controllerAt(this.served, this.others) ?? (isTaken ? 'a route of Fastify' : undefined);
+      if (this.other !== undefined) module.controllers.delete(this.controller);
+    }
+    this.prepare(consumer);
+  }
+
+  /** Keeps caches from the page, on the way to the client and among the interceptors. */
+  private prepare(consumer: MiddlewareConsumer): void {
+    const { page } = this;
+    const { modules, host } = this.application;
+    for (const { controllers } of modules.values()) {
+      for (const wrapper of controllers.values()) {
+        const controller = wrapper.metatype as Type;
+        if (controller !== this.controller && !isSubclass(controller, page.base)) continue;
+        const prepare = (request: IncomingMessage, response: ServerResponse, next: () => void) => {
+          response.setHeader(...CACHE_CONTROL);
+          // Whatever makes ETags would answer with 304 and no body.
+          delete request.headers['if-none-match'];
+          const source = wrapper.isDependencyTreeStatic() && page.sourceOf(wrapper.instance);
+          if (source) {
+            const make = () => page.answer(source, request.headers.accept);
+            prepareBeforeInterceptors(request, host.httpAdapter, make);
+          }
+          next();
+        };
+        consumer.apply(prepare).forRoutes(controller);
+      }
+    }
+  }
+
+  /** Tells where the page is, or what answers in its place; called when the routes are built. */
+  report(): void {
+    const { served } = this;
+    if (served === undefined) return;
+    const { what, whenShadowed } = this.page;
+    const first = firstRoute(this.application.host.httpAdapter.getInstance(), served, {
+      mark: OWN_ROUTE,
+      native: this.native,
+      passesOn: (pattern) => isConditional(pattern, this.others),
+    });
+    const isSamePath = first !== undefined && joinPath(first).toLowerCase() === served.toLowerCase();
+    if (first !== undefined && !isSamePath) {
+      logger.warn(`GET ${served} is answered by the route ${first}, which comes first: ${whenShadowed}`);
+    } else if (this.other !== undefined || isSamePath) {
+      this.reportTaken(served, this.other ?? 'a route of Express');
+    } else logger.log(`${what} served at ${served}`);
+  }
+
+  /** Another endpoint has the path. If it may show the same, its first answer tells. */
+  private reportTaken(served: string, other: string): void {
+    const { whenTaken, timesMade } = this.page;
+    if (timesMade === undefined) {
+      logger.warn(`GET ${served} is served by ${other} already: it keeps the route. ${whenTaken}`);
+      return;
+    }
+    logger.log(
+      `GET ${served} is served by ${other}, which keeps the route. A warning follows if its first answer is without these metrics.`,
+    );
+    const server = this.application.host.httpAdapter.getHttpServer() as Server;
+    const { source } = this.shown;
+    watchAnswer(
+      server,
+      served,
+      () => timesMade(source),
+      () => logger.warn(`GET ${served} was answered by ${other} without these metrics. ${whenTaken}`),
+    );
+  }
+
+  private get others(): Application {
+    const { modules, config, host } = this.application;
+    const byHost = host.httpAdapter.getType() === 'express';
+    return { modules, config, ours: this.controller, byHost };
+  }
+}
+
+/** A controller for one path. Guards see the base class all the same. */
+function controllerOf(base: Type, source: InjectionToken, path: string): Type<object> {
   const controller = class extends base {
     static {
       Object.defineProperty(this, 'name', { value: base.name });
@@ -34,131 +174,11 @@ export function controllerOf(base: Type, source: InjectionToken): Type {
   };
   Inject(source)(controller, undefined, 0);
   Inject(HttpAdapterHost)(controller, undefined, 1);
+  Controller({ path, version: VERSION_NEUTRAL })(controller);
   return controller;
 }
 
-/** One page that the application serves, if its path is set. */
-export interface RouteOptions {
-  /** What users refer to in `forRoutes()`. */
-  readonly base: Type;
-  /** The class that serves it, made by {@link controllerOf}. */
-  readonly controller: Type;
-  readonly path: string | false;
-  /** Subject and verb for the log, as `Metrics are`. */
-  readonly what: string;
-  /** What to do if another route comes first. */
-  readonly whenShadowed: string;
-  /** What to do if another controller has the path already. */
-  readonly whenTaken: string;
-}
-
-/** The paths of all modules of one application, by base class. */
-const paths = new WeakMap<ModulesContainer, Map<Type, string[]>>();
-
-/** Gives one module's controller its route, and finds out what stands in its way. */
-export class ControllerRoute {
-  /** Where it is to be served, prefix included. */
-  private served: string | undefined;
-  /** Who has that path already, and keeps it. */
-  private other: string | undefined;
-
-  constructor(
-    private readonly options: RouteOptions,
-    private readonly application: Omit<Application, 'ours' | 'byHost'> & { readonly host: HttpAdapterHost },
-  ) {}
-
-  /**
-   * Sets the route, as early as the options are known: middleware is bound to it before Nest builds the
-   * routes. The base class stands for the controllers of all modules in `forRoutes()`.
-   */
-  set(module: object): void {
-    const { base, controller, path } = this.options;
-    const { modules } = this.application;
-    setPath(controller, path === false ? [] : path);
-    const byBase = paths.get(modules) ?? new Map<Type, string[]>();
-    const all = byBase.get(base) ?? [];
-    paths.set(modules, byBase.set(base, all));
-    setPath(base, all);
-    if (path === false) return;
-    // RouterModule may come later: asked for when middleware is bound.
-    const get = () => joinPath(modulePathOf(modules, module), path);
-    Object.defineProperty(all, all.length, { get, enumerable: true });
-  }
-
-  /** Leaves the path to who has it already; called when all controllers are known. */
-  yield(module: object): void {
-    const { controller, path } = this.options;
-    const { modules, config, host } = this.application;
-    const fastify =
-      host.httpAdapter?.getType() === 'fastify' ? host.httpAdapter.getInstance<FastifyInstance>() : undefined;
-    // For subclasses of our controllers as well.
-    if (fastify !== undefined) answerTrailingSlash(fastify);
-    if (path === false || !host.httpAdapter) return;
-    const served = servedPath(config, path, modulePathOf(modules, module));
-    const isTaken = fastify !== undefined && hasRoute(fastify, { method: 'GET', url: served });
-    this.other = controllerAt(served, this.others) ?? (isTaken ? 'a route of Fastify' : undefined);
-    if (this.other !== undefined) setPath(controller, []);
-    this.served = served;
-  }
-
-  /** Tells where the page is, or what answers in its place; called when the routes are built. */
-  report(): void {
-    const { served, other } = this;
-    if (served === undefined) return;
-    const { what, whenShadowed, whenTaken } = this.options;
-    const instance: unknown = this.application.host.httpAdapter.getInstance();
-    const first = firstRoute(instance, served, OWN_ROUTE, (pattern) => isConditional(pattern, this.others));
-    if (first !== undefined && (other === undefined || first !== served)) {
-      logger.warn(`GET ${served} is answered by the route ${first}, which comes first: ${whenShadowed}`);
-    } else if (other !== undefined) {
-      logger.warn(`GET ${served} is served by ${other} already: it keeps the route. ${whenTaken}`);
-    } else logger.log(`${what} served at ${served}`);
-  }
-
-  private get others(): Application {
-    const { modules, config, host } = this.application;
-    const byHost = host.httpAdapter.getType() === 'express';
-    return { modules, config, ours: this.options.controller, byHost };
-  }
-}
-
-function setPath(controller: Type, path: string | string[]): void {
-  Controller({ path, version: VERSION_NEUTRAL })(controller);
-}
-
-interface FastifyRoute {
-  readonly method: string | readonly string[];
-  readonly url: string;
-  readonly handler: unknown;
-  readonly constraints?: unknown;
-}
-
-interface FastifyInstance {
-  readonly initialConfig?: {
-    readonly ignoreTrailingSlash?: boolean;
-    readonly routerOptions?: { readonly ignoreTrailingSlash?: boolean };
-  };
-  hasRoute(route: Pick<FastifyRoute, 'method' | 'url' | 'constraints'>): boolean;
-  addHook(name: 'onRoute', hook: (route: FastifyRoute) => void): void;
-  route(route: FastifyRoute): void;
-}
-
-/** Fastify 4 also finds a pattern that matches the path; that matches the neighbour of the path as well. */
-function hasRoute(instance: FastifyInstance, route: Parameters<FastifyInstance['hasRoute']>[0]): boolean {
-  return instance.hasRoute(route) && !instance.hasRoute({ ...route, url: `${route.url}~neighbour` });
-}
-
-const slashed = new WeakSet<FastifyInstance>();
-
-/** Fastify tells `/metrics/` from `/metrics`, Express does not. */
-function answerTrailingSlash(instance: FastifyInstance): void {
-  const { routerOptions, ignoreTrailingSlash } = instance.initialConfig ?? {};
-  if (slashed.has(instance) || (routerOptions?.ignoreTrailingSlash ?? ignoreTrailingSlash) === true) return;
-  slashed.add(instance);
-  instance.addHook('onRoute', ({ method, url, handler, constraints }) => {
-    const isOurs = typeof handler === 'function' && Reflect.hasMetadata(OWN_ROUTE, handler);
-    if (!isOurs || method !== RequestMethod[RequestMethod.GET] || url.endsWith('/')) return;
-    const slashedRoute = { method, url: `${url}/`, handler, constraints };
-    if (!hasRoute(instance, slashedRoute)) instance.route(slashedRoute);
-  });
+/** Whether a controller is a subclass that a user has made. */
+function isSubclass({ prototype }: Type, base: Type): boolean {
+  return prototype instanceof base && (prototype as object).constructor !== base;
 }

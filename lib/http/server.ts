@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import { clock } from '../clock';
-import type { Answer } from './answer';
+import { type Answer, CACHE_CONTROL } from './answer';
 
 /** A page that the server has. */
 export interface Page {
@@ -170,6 +170,7 @@ export class PageServer {
     if (socket === null) return;
     if (this.isClosing && !response.headersSent) response.setHeader('Connection', 'close');
     response.statusCode = status;
+    response.setHeader(...CACHE_CONTROL);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader('Content-Type', contentType);
     response.setHeader('Content-Length', Buffer.byteLength(body));

@@ -1,5 +1,7 @@
+import { isHandler } from './application-routes';
+
 /** The parts of Express's application that are read here. */
-interface ExpressLayer {
+export interface ExpressLayer {
   readonly route?: {
     readonly path: unknown;
     readonly methods?: { readonly get?: boolean; readonly _all?: boolean };
@@ -13,32 +15,46 @@ interface Express {
   readonly _router?: { readonly stack?: unknown };
 }
 
-/** Express 4 has `_router`, and throws where `router` is looked at; Express 5 has no `_router`. */
-function stackOf(express: Express): unknown {
-  return (express._router ?? express.router)?.stack;
+/** Middleware and routes of Express in their order; none of Fastify, where the most specific route wins. */
+export function layersOf(instance: unknown): readonly ExpressLayer[] {
+  try {
+    // Express 4 has `_router`, and throws where `router` is looked at; Express 5 has no `_router`.
+    const stack = ((instance as Express)._router ?? (instance as Express).router)?.stack;
+    return Array.isArray(stack) ? (stack as ExpressLayer[]) : [];
+  } catch {
+    // Express 4 without any layer yet, or another Express than those that are known.
+    return [];
+  }
+}
+
+/** How routes are told apart. */
+export interface KnownRoutes {
+  /** Metadata of our own handlers. */
+  readonly mark: string;
+  /** Layers that were there before Nest bound its middleware and routes. */
+  readonly native: ReadonlySet<ExpressLayer>;
+  /** Whether a route of that pattern leaves the request to those after it. */
+  readonly passesOn: (pattern: string) => boolean;
 }
 
 /**
  * The pattern of the route of Express that answers GET at a path, as a catch-all of the root module;
- * `undefined` if that is ours. On Fastify the most specific route wins, and nothing is found.
- *
- * @param mark - metadata of our own handler
- * @param passesOn - whether a route of that pattern leaves the request to those after it
+ * `undefined` if that is ours.
  */
 export function firstRoute(
   instance: unknown,
   path: string,
-  mark: string,
-  passesOn: (pattern: string) => boolean,
+  { mark, native, passesOn }: KnownRoutes,
 ): string | undefined {
   try {
-    const stack = stackOf(instance as Express);
-    if (!Array.isArray(stack)) return undefined;
-    for (const layer of stack as ExpressLayer[]) {
+    for (const layer of layersOf(instance)) {
       const { route } = layer;
       const answersGet = route?.methods?.get === true || route?.methods?._all === true;
       if (!answersGet || !layer.match(path)) continue;
-      if (route.stack?.some(({ handle }) => Reflect.hasMetadata(mark, handle)) === true) return undefined;
+      const handlers = route.stack?.map(({ handle }) => handle) ?? [];
+      if (handlers.some((handler) => Reflect.hasMetadata(mark, handler))) return undefined;
+      // Nest binds middleware with a method as a route: its handler is not one of a controller.
+      if (!native.has(layer) && !handlers.some(isHandler)) continue;
       const pattern = String(route.path);
       if (!passesOn(pattern)) return pattern;
     }

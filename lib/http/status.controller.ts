@@ -1,7 +1,16 @@
-import { Controller, Get, Headers, Inject, Res, SetMetadata, VERSION_NEUTRAL } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Headers,
+  Inject,
+  Res,
+  SetMetadata,
+  UseGuards,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { MigrationsStatus } from '../status/status';
-import { answerPastInterceptors } from './answer';
+import { answerPastInterceptors, BEFORE_INTERCEPTORS } from './answer';
 import { OWN_ROUTE, SWAGGER_EXCLUDE } from './metadata';
 import { statusPage } from './pages';
 import type { MigrationsReport } from '../verdict/report';
@@ -24,17 +33,20 @@ import type { MigrationsReport } from '../verdict/report';
 @Controller({ path: [], version: VERSION_NEUTRAL })
 export class MigrationsStatusController {
   constructor(
-    @Inject(MigrationsStatus) readonly migrations: { report(): Promise<MigrationsReport> },
+    @Inject(MigrationsStatus)
+    readonly migrations: { report(): Promise<MigrationsReport>; readonly title?: string | undefined },
     @Inject(HttpAdapterHost) readonly host: HttpAdapterHost,
   ) {}
 
   /** Answers with the report; interceptors see no body, and cannot wrap it. */
   @Get()
   @SetMetadata(OWN_ROUTE, true)
+  @UseGuards(BEFORE_INTERCEPTORS)
   async status(
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) response: unknown,
   ): Promise<void> {
-    answerPastInterceptors(this.host.httpAdapter, response, await statusPage(this.migrations, accept));
+    const { httpAdapter } = this.host;
+    await answerPastInterceptors(httpAdapter, response, () => statusPage(this.migrations, accept));
   }
 }

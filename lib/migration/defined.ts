@@ -50,6 +50,11 @@ export class DefinedMigrations {
   }
 }
 
+/** How many migrations the code defined when it was last looked at; `undefined` if that could never be told. */
+export function definedCount(dataSource: DataSource): number | undefined {
+  return known.get(dataSource)?.migrations.length;
+}
+
 function areUnchanged(before: Known, { migrations }: DataSource): boolean {
   return (
     migrations.length === before.migrations.length &&

@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { definedCount } from '../migration/defined';
 import type { FailureReason } from '../migration/failure';
 import type { Collection } from '../migration/reader';
 import type { MigrationState } from '../migration/state';
@@ -13,6 +14,8 @@ export interface Snapshot {
   readonly collection: Collection | undefined;
   /** The last collection that succeeded. */
   readonly lastRead: ReadCollection | undefined;
+  /** How many migrations the code defines, if that is known: also while the database cannot be read. */
+  readonly defined?: number | undefined;
   /** Whether TypeORM makes the schema from the entities at each start: migrations are beside the point. */
   readonly synchronizes: boolean;
   /** Failed collections, by reason. */
@@ -53,6 +56,7 @@ export class Snapshots {
       connection,
       dataSource,
       database,
+      defined: definedCount(dataSource),
       synchronizes,
       collection,
       lastRead: isRead ? collection : lastRead,

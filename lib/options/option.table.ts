@@ -215,6 +215,12 @@ export const MODULE_OPTIONS: Rows<PrometheusMigrationsModuleOptions> = {
     valid: (value) => value === undefined || isPath(value),
     fix: "Begin it with a slash, as in '/internal/migrations', without spaces, patterns or a query.",
   },
+  title: {
+    default: undefined,
+    variable: 'PROMETHEUS_MIGRATIONS_TITLE',
+    valid: (value) => value === undefined || (typeof value === 'string' && value.trim() !== ''),
+    fix: "Set it to a text that is not empty, as in 'orders · production'.",
+  },
 };
 
 /** The policy options of `readiness`, and of the health indicator. */

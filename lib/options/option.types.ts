@@ -146,6 +146,12 @@ export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOpt
    * @defaultValue none
    */
   statusPath?: string | undefined;
+  /**
+   * What the status page is headed with: the application and its environment, as in `orders · production`.
+   * Environment: `PROMETHEUS_MIGRATIONS_TITLE`.
+   * @defaultValue none
+   */
+  title?: string | undefined;
 }
 
 /** Configuration of the process metrics: the client's, without its `register`. */
@@ -195,7 +201,7 @@ export type ResolvedExporterOptions = Resolved<MigrationsExporterOptions, 'names
 /** Module options with the environment and the defaults filled in. */
 export type ResolvedModuleOptions = Resolved<
   PrometheusMigrationsModuleOptions,
-  'namespace' | 'port' | 'portRange' | 'waitFor' | 'readiness' | 'statusPath'
+  'namespace' | 'port' | 'portRange' | 'waitFor' | 'readiness' | 'statusPath' | 'title'
 >;
 /** Options of instrumentation with the environment and the defaults filled in. */
 export type ResolvedRunOptions = Resolved<InstrumentMigrationsOptions, 'namespace'>;

@@ -9,6 +9,7 @@ import type {
   ResolvedModuleOptions,
   ResolvedRunOptions,
 } from './option.types';
+import { checkPaths } from './paths';
 
 /** `process.env`, or what stands for it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -34,7 +35,9 @@ export function resolveModuleOptions(
   options: PrometheusMigrationsModuleOptions,
   environment: Environment,
 ): ResolvedModuleOptions {
-  return resolve(MODULE_OPTIONS, options, environment) as unknown as ResolvedModuleOptions;
+  const resolved = resolve(MODULE_OPTIONS, options, environment) as unknown as ResolvedModuleOptions;
+  checkPaths(resolved);
+  return resolved;
 }
 
 /**

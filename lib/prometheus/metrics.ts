@@ -5,7 +5,7 @@ import type { MetricsRegistry } from '../options/option.types';
 import { clientOf } from './client';
 import { COLLECTION_ERRORS_HELP, MIGRATION_GAUGES } from './gauges';
 import { type MetricNaming, metricNames } from './names';
-import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
+import { claim, countScrape, type MetricSet, type RegisteredMetric, release } from './registry';
 import { RunExport } from './run-export';
 
 /** The metrics of one monitor, in a registry from when something is exported until they are withdrawn. */
@@ -104,6 +104,7 @@ export class MigrationMetrics implements MetricSet {
   private refresh(): Promise<readonly Snapshot[]> {
     if (this.scrape === undefined) {
       this.scrape = this.monitor.refresh();
+      countScrape(this.registry);
       // Lazily loaded modules bring DataSources. From the next scrape on their runs are shown as well.
       if (!this.isWithdrawn && !this.isClosing) this.runs.update();
       // Not a timer: one that a test fakes would hold this scrape's figures for ever.

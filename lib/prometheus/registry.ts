@@ -79,6 +79,19 @@ export function restore(registry: MetricsRegistry): void {
   }
 }
 
+const scrapes = new WeakMap<MetricsRegistry, number>();
+
+/** Called when the metrics of a set are collected. */
+export function countScrape(registry: MetricsRegistry): void {
+  scrapes.set(registry, (scrapes.get(registry) ?? 0) + 1);
+}
+
+/** How often a registry was scraped with metrics of ours in it; `undefined` while it has none. */
+export function scrapesOf(registry: MetricsRegistry): number | undefined {
+  const owners = [...(registries.get(registry)?.values() ?? [])];
+  return owners.some((each) => newestOf(each) !== undefined) ? (scrapes.get(registry) ?? 0) : undefined;
+}
+
 /** The newest set that is not shutting down: its metrics belong in the registry. */
 function newestOf({ sets }: Owners): MetricSet | undefined {
   return sets.findLast(({ isClosing }) => !isClosing);

@@ -1,3 +1,4 @@
+import { ADVICE } from '../verdict/advice';
 import type { ConnectionReport, MigrationsReport } from '../verdict/report';
 import type { Forbidden } from '../verdict/verdict';
 import { Markup, markup, NOTHING } from './markup';
@@ -6,34 +7,38 @@ import { STYLE } from './style';
 /** Unapplied names up to this many are listed at once; more are behind a click. */
 const MOST_OPEN = 20;
 
-/** What the policy can forbid, the worst first, with its words on the page. */
+/** What the policy can forbid, with its words on the page: first what is known to be wrong. */
 const FAULTS: readonly {
   readonly fault: Forbidden;
   readonly words: string;
   readonly count: (report: ConnectionReport) => number;
 }[] = [
-  { fault: 'unreadable', words: 'unreadable', count: () => 1 },
   { fault: 'unapplied', words: 'unapplied', count: ({ unapplied }) => unapplied?.length ?? 0 },
   { fault: 'unknown', words: 'unknown', count: ({ unknown }) => unknown?.length ?? 0 },
   { fault: 'out-of-order', words: 'out of order', count: ({ outOfOrder }) => outOfOrder?.length ?? 0 },
+  { fault: 'unreadable', words: 'unreadable', count: () => 1 },
 ];
 
-/** A page that stands by itself: connections at fault come first. */
-export function pageOf({ ok, checkedAt, connections }: MigrationsReport): string {
-  const verdict = ok ? 'OK' : verdictOf(connections);
+/**
+ * A page that stands by itself: connections at fault come first.
+ *
+ * @param title - the application, as `orders · production`
+ */
+export function pageOf({ ok, checkedAt, connections }: MigrationsReport, title?: string): string {
+  const verdict = ok ? ['OK'] : verdictOf(connections);
   const page = markup`<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <meta name="color-scheme" content="light dark" />
-    <title>${verdict}: migrations</title>
+    <title>${verdict.join(', ')}: ${title ?? 'migrations'}</title>
     <style>${new Markup(STYLE)}</style>
   </head>
   <body>
     <header class="${toneOf(connections)}">
-      <h1>Migrations</h1>
-      <p class="verdict">${verdict}</p>
+      <h1>${title ?? 'Migrations'}</h1>
+      <p class="verdict">${bannerOf(verdict)}</p>
       <p>${summaryOf(connections)}</p>
     </header>
     <main>
@@ -47,28 +52,42 @@ export function pageOf({ ok, checkedAt, connections }: MigrationsReport): string
   return page.text;
 }
 
-/** The worst fault of all connections, in a word or two. */
-function verdictOf(connections: readonly ConnectionReport[]): string {
-  for (const { fault, words, count } of FAULTS) {
+/** Every kind of fault, with its number over all connections. */
+function verdictOf(connections: readonly ConnectionReport[]): string[] {
+  const faults = FAULTS.map(({ fault, words, count }) => {
     const faulty = connections.filter(({ failedOn }) => failedOn.includes(fault));
-    if (faulty.length === 0) continue;
-    if (fault === 'unreadable') return 'Unreadable';
-    return `${numberOf(faulty.reduce((sum, report) => sum + count(report), 0))} ${words}`;
-  }
-  return 'Not OK';
+    return { words, number: faulty.reduce((sum, report) => sum + count(report), 0) };
+  }).filter(({ number }) => number > 0);
+  if (faults.length === 1 && faults[0]?.words === 'unreadable') return ['Unreadable'];
+  return faults.map(({ words, number }) => `${numberOf(number)} ${words}`);
+}
+
+/** A line breaks between the faults, not within one. */
+function bannerOf(verdict: readonly string[]): string | Markup {
+  if (verdict.length < 2) return verdict[0] ?? 'Not OK';
+  const spans = verdict.map((fault) => markup`<span>${fault}</span>`.text);
+  return new Markup(spans.join(', '));
 }
 
 function summaryOf(connections: readonly ConnectionReport[]): string {
   if (connections.length === 0) return 'There is no connection';
   const faulty = connections.filter(({ ok }) => !ok).length;
   const all = `${numberOf(connections.length)} connection${connections.length === 1 ? '' : 's'}`;
-  if (faulty > 0) return `${numberOf(faulty)} of ${all} need${faulty === 1 ? 's' : ''} attention`;
-  return connections.length === 1 ? 'The connection is OK' : `All ${all} are OK`;
+  const ahead = connections.filter(isAhead).length;
+  const note = ahead === 0 ? '' : `; ${numberOf(ahead)} ${ahead === 1 ? 'is' : 'are'} ahead of this code`;
+  if (faulty > 0) return `${numberOf(faulty)} of ${all} need${faulty === 1 ? 's' : ''} attention${note}`;
+  return `${connections.length === 1 ? 'The connection is OK' : `All ${all} are OK`}${note}`;
 }
 
 function toneOf(connections: readonly ConnectionReport[]): 'ok' | 'bad' | 'unsure' {
   if (connections.every(({ ok }) => ok)) return 'ok';
-  return connections.some(({ failedOn }) => failedOn.includes('unreadable')) ? 'unsure' : 'bad';
+  const isUnsure = connections.every(({ ok, status }) => ok || status === 'unreadable');
+  return isUnsure ? 'unsure' : 'bad';
+}
+
+/** Whether the database has migrations that this code does not define. */
+function isAhead({ unknown }: ConnectionReport): boolean {
+  return unknown !== null && unknown.length > 0;
 }
 
 function sectionOf(report: ConnectionReport): Markup {
@@ -80,6 +99,7 @@ function sectionOf(report: ConnectionReport): Markup {
           <p class="database"><bdi>${database}</bdi></p>
           <p class="mark">${markOf(report)}</p>
         </div>
+        ${reasonOf(report)}
         <dl class="counts">
           ${countOf('Defined', report.defined)}
           ${countOf('Applied', report.applied)}
@@ -100,16 +120,24 @@ function sectionOf(report: ConnectionReport): Markup {
 
 /** What is wrong with a connection, or that it is fine. */
 function markOf(report: ConnectionReport): string {
-  const { ok, failedOn, unapplied, reason } = report;
-  const because = reason === undefined ? '' : `: ${reason}`;
-  if (ok && unapplied !== null && unapplied.length > 0)
-    return `OK, ${numberOf(unapplied.length)} unapplied allowed`;
-  if (ok) return 'OK';
-  return FAULTS.filter(({ fault }) => failedOn.includes(fault))
-    .map(({ fault, words, count }) =>
-      fault === 'unreadable' ? `Unreadable${because}` : `${numberOf(count(report))} ${words}`,
-    )
-    .join(', ');
+  const { ok, failedOn, status, unapplied } = report;
+  if (status === 'unreadable') return 'Unreadable';
+  const faults = FAULTS.filter(({ fault }) => failedOn.includes(fault)).map(
+    ({ words, count }) => `${numberOf(count(report))} ${words}`,
+  );
+  const isAllowed = ok && unapplied !== null && unapplied.length > 0;
+  return [
+    ...(ok ? ['OK'] : faults),
+    ...(isAllowed ? [`${numberOf(unapplied.length)} unapplied allowed`] : []),
+    ...(isAhead(report) ? ['ahead of this code'] : []),
+  ].join(', ');
+}
+
+/** Why a connection cannot be read, and what to do: as the command line says it. */
+function reasonOf({ reason }: ConnectionReport): Markup {
+  if (reason === undefined) return NOTHING;
+  const { meaning, fix } = ADVICE[reason];
+  return markup`<p class="reason">Could not be read: ${reason}. ${meaning} ${fix}</p>`;
 }
 
 function countOf(term: string, value: number | readonly string[] | null, isFault = false): Markup {

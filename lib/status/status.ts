@@ -7,6 +7,8 @@ export class MigrationsStatus {
   constructor(
     private readonly monitor: Monitor,
     private readonly policy: Pick<Policy, 'allowUnapplied' | 'allowUnknown' | 'allowOutOfOrder'>,
+    /** What the page is headed with. */
+    readonly title?: string | undefined,
   ) {}
 
   async report(): Promise<MigrationsReport> {

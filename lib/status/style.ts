@@ -15,12 +15,14 @@ body { margin: 0 auto; max-width: 60rem; padding: clamp(.75rem, 3vw, 2rem); font
 header { padding: clamp(1rem, 4vw, 2rem); border-radius: .75rem; color: var(--tone); background: var(--tone-back) }
 h1 { margin: 0; font-size: 1rem; font-weight: 600 }
 .verdict { margin: 0; font-size: clamp(3rem, 13vw, 6.5rem); font-weight: 800; line-height: 1.1; letter-spacing: -.02em; overflow-wrap: anywhere }
+.verdict span { display: inline-block }
 .verdict + p { margin: .25rem 0 0; font-size: 1.125rem }
 section { margin-top: 1rem; padding: 1rem clamp(.875rem, 3vw, 1.25rem); border: 1px solid var(--line); border-left: .375rem solid var(--tone); border-radius: .5rem; background: var(--card) }
 .title { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem .75rem }
 h2 { margin: 0; font-size: 1.25rem; line-height: 1.3; overflow-wrap: anywhere }
 .title p { margin: 0 } .database { color: var(--muted); overflow-wrap: anywhere }
 .title .mark { margin-left: auto; padding: .125rem .75rem; border-radius: 1rem; font-weight: 600; color: var(--tone); background: var(--tone-back) }
+.reason { margin: .75rem 0 0; overflow-wrap: anywhere }
 dl { margin: .75rem 0 0 }
 dt { font-size: .8125rem; color: var(--muted) }
 dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere }

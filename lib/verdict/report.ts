@@ -14,7 +14,7 @@ export interface ConnectionReport {
   readonly ok: boolean;
   /** Everything that it does not allow. */
   readonly failedOn: readonly Forbidden[];
-  /** How many migrations the code defines. */
+  /** How many migrations the code defines: known while the DataSource has been connected once. */
   readonly defined: number | null;
   /** How many are recorded in the database. */
   readonly applied: number | null;
@@ -87,7 +87,7 @@ function connectionReport(snapshot: Snapshot, policy: Policy, now: Date): Connec
     connection,
     database,
     ...verdict(state, policy),
-    defined: state?.defined.length ?? null,
+    defined: state?.defined.length ?? snapshot.defined ?? null,
     applied: state?.applied.length ?? null,
     unapplied: state?.unapplied ?? null,
     unknown: state?.unknown ?? null,

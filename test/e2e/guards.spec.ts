@@ -9,16 +9,19 @@ import {
   Module,
   type NestMiddleware,
   type NestModule,
+  type Type,
   UseGuards,
   VersioningType,
 } from '@nestjs/common';
 import { APP_GUARD, Reflector, RouterModule } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
 import { request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   MetricsController,
+  MigrationsStatusController,
   PrometheusMigrationsModule,
   type PrometheusMigrationsModuleOptions,
 } from '../../lib';
@@ -164,6 +167,182 @@ describe.each(PLATFORM_NAMES)('consumer.apply(…).forRoutes(MetricsController) 
     const second = await start(forRoot({ path: '/second' }));
     expect([await statusOf(app, '/first'), await statusOf(second.app, '/second')]).toEqual([401, 401]);
     expect([await statusOf(app, '/first', TOKEN), await statusOf(second.app, '/first')]).toEqual([200, 404]);
+  });
+});
+
+describe.each(PLATFORM_NAMES)('two applications of one process on %s', (platform) => {
+  /** An application that refuses both pages without a token, and serves a route of its own at /public. */
+  async function create(paths: { path: string; statusPath: string }, isAsync: boolean) {
+    @Controller('public')
+    class PublicController {
+      @Get()
+      find() {
+        return [];
+      }
+    }
+    const options = { registry: new Registry(), ...paths };
+    @Module({
+      imports: [
+        sqliteModule(defineMigrations(1)),
+        isAsync
+          ? PrometheusMigrationsModule.forRootAsync({ useFactory: async () => options })
+          : PrometheusMigrationsModule.forRoot(options),
+      ],
+      controllers: [PublicController],
+    })
+    class AppModule implements NestModule {
+      async configure(consumer: MiddlewareConsumer) {
+        consumer.apply(TokenMiddleware).forRoutes(MetricsController);
+        // Another application may be asked meanwhile.
+        await new Promise(setImmediate);
+        consumer.apply(TokenMiddleware).forRoutes(MigrationsStatusController);
+      }
+    }
+    const module = await Test.createTestingModule({ imports: [AppModule] }).compile();
+    const app = PLATFORMS[platform](module);
+    applications.push(app);
+    return { app, paths: [paths.path, paths.statusPath], listen: () => app.listen(0, '127.0.0.1') };
+  }
+  type Created = Awaited<ReturnType<typeof create>>;
+  const applications: INestApplication[] = [];
+  afterEach(async () => {
+    for (const app of applications.splice(0)) await app.close();
+  });
+
+  async function expectGuarded({ app, paths }: Created, other: Created) {
+    for (const path of paths) {
+      expect([path, await statusOf(app, path)]).toEqual([path, 401]);
+      expect([path, await statusOf(app, path, TOKEN)]).toEqual([path, 200]);
+    }
+    expect(await statusOf(app, '/public')).toBe(200);
+    for (const path of other.paths.filter((each) => !paths.includes(each))) {
+      expect([path, await statusOf(app, path)]).toEqual([path, 404]);
+    }
+  }
+
+  const FIRST = { path: '/first', statusPath: '/first-status' };
+  const SECOND = { path: '/second', statusPath: '/second-status' };
+  const orders: [string, (first: Created, second: Created) => Promise<void>][] = [
+    [
+      'in the order of their creation',
+      async (first, second) => {
+        await first.listen();
+        await second.listen();
+      },
+    ],
+    [
+      'the last created first',
+      async (first, second) => {
+        await second.listen();
+        await first.listen();
+      },
+    ],
+    [
+      'at the same time',
+      async (first, second) => {
+        await Promise.all([first.listen(), second.listen()]);
+      },
+    ],
+    [
+      'initialized before either listens',
+      async (first, second) => {
+        await Promise.all([second.app.init(), first.app.init()]);
+        await first.listen();
+        await second.listen();
+      },
+    ],
+  ];
+
+  describe.each([
+    ['forRoot', false],
+    ['forRootAsync', true],
+  ])('with %s', (_way, isAsync) => {
+    it.each(orders)('are guarded both: %s', async (_order, listen) => {
+      const first = await create(FIRST, isAsync);
+      const second = await create(SECOND, isAsync);
+      await listen(first, second);
+      await expectGuarded(first, second);
+      await expectGuarded(second, first);
+    });
+  });
+
+  it('are guarded both with the same path, and the first when the second is closed', async () => {
+    const first = await create(FIRST, false);
+    const second = await create(FIRST, false);
+    await first.listen();
+    await expectGuarded(first, second);
+    await second.listen();
+    await second.app.close();
+    await expectGuarded(first, second);
+    const third = await create(SECOND, false);
+    await third.app.close();
+    await expectGuarded(first, third);
+  });
+
+  it('have paths of their own though their modules are one class, and one leaves its path to another controller', async () => {
+    let path = '/first';
+    @Module({
+      imports: [
+        sqliteModule(defineMigrations(1)),
+        PrometheusMigrationsModule.forRootAsync({ useFactory: () => ({ registry: new Registry(), path }) }),
+      ],
+    })
+    class AppModule implements NestModule {
+      configure(consumer: MiddlewareConsumer) {
+        consumer.apply(TokenMiddleware).forRoutes(MetricsController);
+      }
+    }
+    @Controller('second')
+    class OtherController {
+      @Get()
+      find() {
+        return 'theirs';
+      }
+    }
+    const createOne = async (controllers: Type[] = []) => {
+      const module = await Test.createTestingModule({ imports: [AppModule], controllers }).compile();
+      const app = PLATFORMS[platform](module);
+      applications.push(app);
+      return app;
+    };
+    const first = await createOne();
+    path = '/second';
+    const second = await createOne();
+    const third = await createOne([OtherController]);
+    for (const app of [third, first, second]) await app.listen(0, '127.0.0.1');
+    const seen = async (app: INestApplication) => [
+      await statusOf(app, '/first'),
+      await statusOf(app, '/first', TOKEN),
+      await statusOf(app, '/second'),
+      await statusOf(app, '/second', TOKEN),
+    ];
+    expect(await seen(first)).toEqual([401, 200, 404, 404]);
+    expect(await seen(second)).toEqual([404, 404, 401, 200]);
+    expect(await seen(third)).toEqual([404, 404, 401, 200]);
+  });
+
+  it('with path: false has no path of the other', async () => {
+    @Module({})
+    class GuardModule implements NestModule {
+      configure(consumer: MiddlewareConsumer) {
+        consumer.apply(TokenMiddleware).forRoutes(MetricsController);
+      }
+    }
+    const first = await create(FIRST, false);
+    await first.listen();
+    const second = await startApplication(
+      {
+        imports: [
+          sqliteModule(defineMigrations(1)),
+          PrometheusMigrationsModule.forRoot({ registry: new Registry(), path: false }),
+          GuardModule,
+        ],
+      },
+      undefined,
+      PLATFORMS[platform],
+    );
+    expect(await statusOf(second.app, '/first')).toBe(404);
+    await expectGuarded(first, first);
   });
 });
 

@@ -3,9 +3,13 @@ import {
   Controller,
   Get,
   type INestApplication,
+  type MiddlewareConsumer,
   Module,
   type ModuleMetadata,
+  type NestModule,
+  RequestMethod,
   type Type,
+  UnauthorizedException,
   Version,
   VERSION_NEUTRAL,
   VersioningType,
@@ -16,11 +20,13 @@ import { register, Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   MetricsController,
+  MigrationsExporter,
   PrometheusMigrationsModule,
   type PrometheusMigrationsModuleOptions,
 } from '../../lib';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { readingsOf } from '../support/exposition';
+import type { RecordingLogger } from '../support/logs';
 import { defineMigrations } from '../support/migrations';
 import { PLATFORM_NAMES, type Platform, PLATFORMS } from '../support/platforms';
 
@@ -64,7 +70,7 @@ function starter(platform: Platform) {
   };
 }
 
-type Handler = (request: unknown, response: { send(text: string): unknown }) => void;
+type Handler = (request: unknown, response: { send(text: string): unknown }, next: unknown) => void;
 
 /** The application of Express or Fastify itself. */
 function instanceOf(app: INestApplication) {
@@ -75,8 +81,16 @@ function instanceOf(app: INestApplication) {
 }
 
 const taken = (path: string, name: string) =>
-  `warn GET ${path} is served by ${name} already: it keeps the route. ` +
-  'If it serves the same registry, set the option path to false; otherwise set path to another.';
+  `log GET ${path} is served by ${name}, which keeps the route. ` +
+  'A warning follows if its first answer is without these metrics.';
+
+const missing = (path: string, name: string) =>
+  `warn GET ${path} was answered by ${name} without these metrics. ` +
+  'Set the option path to another, or the option registry to the one that is served there.';
+
+/** Waits until the log has a line as the only warning, which follows the answer. */
+const expectWarning = ({ lines }: RecordingLogger, line: string) =>
+  expect.poll(() => lines.filter((each) => each.startsWith('warn'))).toEqual([line]);
 
 describe.each(PLATFORM_NAMES)('a path that another controller has on %s', (platform) => {
   const start = starter(platform);
@@ -94,6 +108,63 @@ describe.each(PLATFORM_NAMES)('a path that another controller has on %s', (platf
       'log default: migrations: 42 applied, 3 unapplied',
     ]);
     expect(logger.served).toEqual([]);
+  });
+
+  it('is no news if it shows the metrics of this module, whatever the registry', async () => {
+    const registry = new Registry();
+    @Controller('metrics')
+    class SameController {
+      @Get()
+      find() {
+        return registry.metrics();
+      }
+    }
+    const { serves, logger } = await start({ registry }, { controllers: [SameController] });
+    for (let scrape = 0; scrape < 3; scrape += 1) expect(await serves()).toBe(true);
+    expect(logger.lines).toEqual([
+      taken('/metrics', 'SameController'),
+      'log default: migrations: 42 applied, 3 unapplied',
+    ]);
+  });
+
+  it('is judged by its first answer: not by a refusal, not by HEAD, and not before there are metrics', async () => {
+    let isOpen = false;
+    const registry = new Registry();
+    @Controller('metrics')
+    class GuardedController {
+      @Get()
+      find() {
+        if (!isOpen) throw new UnauthorizedException();
+        return registry.metrics();
+      }
+    }
+    const { app, fetch, serves, logger } = await start(
+      { registry, exportMigrations: false },
+      { controllers: [GuardedController] },
+    );
+    expect((await fetch()).status).toBe(401);
+    isOpen = true;
+    expect((await fetch()).status).toBe(200);
+    await app.get(MigrationsExporter).exportMigrations();
+    isOpen = false;
+    expect((await fetch()).status).toBe(401);
+    isOpen = true;
+    await fetch('/metrics', { method: 'HEAD' });
+    expect(await serves()).toBe(true);
+    expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
+  });
+
+  it('warns once, however often the other answers', async () => {
+    @Controller('metrics')
+    class StrangeController {
+      @Get()
+      find() {
+        return 'theirs';
+      }
+    }
+    const { get, logger } = await start({}, { controllers: [StrangeController] });
+    for (let scrape = 0; scrape < 3; scrape += 1) await get();
+    await expectWarning(logger, missing('/metrics', 'StrangeController'));
   });
 
   const answer = 'theirs';
@@ -122,21 +193,23 @@ describe.each(PLATFORM_NAMES)('a path that another controller has on %s', (platf
   }
 
   it.each<Type>([OnController, OnHandler, Inheriting, ForAllMethods])('is left to %o', async (controller) => {
-    const { get, warnings } = await start({}, { controllers: [controller] });
+    const { get, warnings, logger } = await start({}, { controllers: [controller] });
+    expect(logger.lines).toContain(taken('/metrics', controller.name));
+    expect(warnings).toEqual([]);
     expect(await get()).toBe(answer);
-    expect(warnings).toEqual([taken('/metrics', controller.name)]);
+    await expectWarning(logger, missing('/metrics', controller.name));
   });
 
   it('is left to it behind a global prefix, and one that is excluded from it', async () => {
     const prefixed = await start({}, { controllers: [OnController] }, (app) => app.setGlobalPrefix('api'));
     expect(await prefixed.get('/api/metrics')).toBe(answer);
-    expect(prefixed.warnings).toEqual([taken('/api/metrics', 'OnController')]);
+    await expectWarning(prefixed.logger, missing('/api/metrics', 'OnController'));
 
     const excluded = await start({ path: '/api/metrics' }, { controllers: [OnController] }, (app) =>
       app.setGlobalPrefix('api', { exclude: ['api/metrics'] }),
     );
     expect(await excluded.get('/api/metrics')).toBe(answer);
-    expect(excluded.warnings).toEqual([taken('/api/metrics', 'OnController')]);
+    await expectWarning(excluded.logger, missing('/api/metrics', 'OnController'));
   });
 
   it('is left to a controller of a module that RouterModule puts there', async () => {
@@ -149,12 +222,12 @@ describe.each(PLATFORM_NAMES)('a path that another controller has on %s', (platf
     }
     @Module({ controllers: [RoutedController] })
     class RoutedModule {}
-    const { get, warnings } = await start(
+    const { get, logger } = await start(
       {},
       { imports: [RoutedModule, RouterModule.register([{ path: 'metrics', module: RoutedModule }])] },
     );
     expect(await get()).toBe(answer);
-    expect(warnings).toEqual([taken('/metrics', 'RoutedController')]);
+    await expectWarning(logger, missing('/metrics', 'RoutedController'));
   });
 
   it('is found where RouterModule puts our own module', async () => {
@@ -167,12 +240,12 @@ describe.each(PLATFORM_NAMES)('a path that another controller has on %s', (platf
   });
 
   it('is shared by two modules of ours: one of them has it', async () => {
-    const { fetch, warnings } = await start(
+    const { fetch, logger } = await start(
       {},
       { imports: [PrometheusMigrationsModule.forRoot({ registry: new Registry(), prefix: 'django' })] },
     );
     expect((await fetch()).status).toBe(200);
-    expect(warnings).toEqual([taken('/metrics', 'MetricsController')]);
+    await expectWarning(logger, missing('/metrics', 'MetricsController'));
   });
 
   it('is ours if the other answers other requests: another method, host, version or prefix', async () => {
@@ -214,11 +287,34 @@ describe.each(PLATFORM_NAMES)('a path that somebody else has on the %s instance 
     );
     expect(await get(path)).toBe('theirs');
     if (platform === 'Express' || path === '/metrics') {
-      expect(warnings).toEqual([expect.stringMatching(/^warn GET \/metrics is (served|answered) by .*/)]);
+      await expectWarning(logger, missing('/metrics', `a route of ${platform}`));
       expect(logger.served).toEqual([]);
     } else {
       expect([warnings, logger.served]).toEqual([[], ['/metrics']]);
     }
+  });
+});
+
+describe.each(PLATFORM_NAMES)('middleware that is bound with a method on %s', (platform) => {
+  const next = (_request: unknown, _response: unknown, go: () => void) => go();
+
+  it.each([
+    ['{*path}', RequestMethod.ALL],
+    ['*', RequestMethod.ALL],
+    ['*', RequestMethod.GET],
+    ['metrics', RequestMethod.GET],
+    ['metrics', RequestMethod.ALL],
+  ])('is no news: %s, %i', async (path, method) => {
+    @Module({})
+    class MiddlewareModule implements NestModule {
+      configure(consumer: MiddlewareConsumer) {
+        consumer.apply(next).forRoutes({ path, method });
+        consumer.apply(next).forRoutes(MetricsController);
+      }
+    }
+    const { serves, warnings, logger } = await starter(platform)({}, { imports: [MiddlewareModule] });
+    expect(await serves()).toBe(true);
+    expect([warnings, logger.served]).toEqual([[], ['/metrics']]);
   });
 });
 
@@ -290,6 +386,26 @@ describe('a catch-all route on Express', () => {
     expect(warnings).toEqual([shadowed('/metrics', '/{*splat}')]);
   });
 
+  it('is found behind middleware that is bound with a method', async () => {
+    @Controller()
+    class AllController {
+      @All('{*splat}')
+      page() {
+        return '<html>';
+      }
+    }
+    @Module({})
+    class MiddlewareModule implements NestModule {
+      configure(consumer: MiddlewareConsumer) {
+        const next = (_request: unknown, _response: unknown, go: () => void) => go();
+        consumer.apply(next).forRoutes({ path: '*path', method: RequestMethod.ALL });
+      }
+    }
+    const { get, warnings } = await start({}, { imports: [MiddlewareModule], controllers: [AllController] });
+    expect(await get()).toBe('<html>');
+    expect(warnings).toEqual([shadowed('/metrics', '/{*splat}')]);
+  });
+
   it('is found behind a global prefix', async () => {
     const { warnings } = await start({}, { controllers: [SinglePageController] }, (app) =>
       app.setGlobalPrefix('api'),
@@ -307,7 +423,8 @@ describe('a catch-all route on Express', () => {
 
   it.each(['get', 'all'] as const)('of the Express instance is found as well: %s', async (method) => {
     const { get, warnings } = await start({}, {}, (app) => {
-      instanceOf(app)[method]('/{*any}', (_request, response) => void response.send('<html>'));
+      // Three arguments, as the middleware of Nest has them.
+      instanceOf(app)[method]('/{*any}', (_request, response, _next) => void response.send('<html>'));
     });
     expect(await get()).toBe('<html>');
     expect(warnings).toEqual([shadowed('/metrics', '/{*any}')]);

@@ -165,7 +165,8 @@ describe.skipIf(!hasChromium)(title, () => {
   it.each([
     ['OK', () => start([sqliteModule(defineMigrations(2), { applied: 2 })])],
     ['2 unapplied', () => start([sqliteModule(defineMigrations(4), { applied: 2 })])],
-    ['Unreadable', startVaried],
+    ['Unreadable', () => start([sqliteModule([defineMigration('NoTimestamp')])])],
+    ['3 unapplied, 1 unreadable', startVaried],
   ] as const)('says %s so that it can be read from three metres', async (words, started) => {
     const { page, complaints } = await open(await started(), { viewport: { width: 1000, height: 700 } });
 

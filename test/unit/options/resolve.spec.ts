@@ -31,11 +31,22 @@ describe('resolveModuleOptions', () => {
       waitFor: undefined,
       readiness: undefined,
       statusPath: undefined,
+      title: undefined,
     });
   });
 
   it('takes undefined for an option that is not set', () => {
     expect(resolve({ path: undefined, timeout: undefined })).toEqual(resolve());
+  });
+
+  it('takes a path that only the metrics of an own port would have, if there is none', () => {
+    expect(resolve({ path: false, statusPath: '/metrics' })).toMatchObject({ statusPath: '/metrics' });
+  });
+
+  it('reads the title from the environment', () => {
+    const environment = { PROMETHEUS_MIGRATIONS_TITLE: 'orders · production' };
+    expect(resolve({}, environment).title).toBe('orders · production');
+    expect(resolve({ title: 'own' }, environment).title).toBe('own');
   });
 
   it('prefers an explicit option to the environment, and that to the default', () => {
@@ -91,6 +102,30 @@ describe('resolveModuleOptions', () => {
     [{ readiness: { whenUnreadable: 'up' } }, 'readiness is an object of Object.'],
     [{ readiness: { onced: true } }, 'readiness is an object of Object.'],
     [{ statusPath: 'status' }, 'statusPath is "status". Begin it with a slash'],
+    [{ title: '' }, 'title is "". Set it to a text'],
+    [{ title: 5 }, 'title is 5. Set it to a text'],
+    [
+      { statusPath: '/metrics' },
+      'statusPath is "/metrics", the path of the option path as well. Give each page a path of its own.',
+    ],
+    [{ path: '/a/', statusPath: '/a' }, 'statusPath is "/a", the path of the option path as well.'],
+    [
+      { readiness: { path: '/metrics/' } },
+      'readiness.path is "/metrics/", the path of the option path as well.',
+    ],
+    [
+      { statusPath: '/Ready', readiness: { path: '/ready' } },
+      'readiness.path is "/ready", the path of the option statusPath as well.',
+    ],
+    [{ path: '/', readiness: { path: '/' } }, 'readiness.path is "/", the path of the option path as well.'],
+    [
+      { path: false, port: 0, readiness: { path: '/metrics' } },
+      'readiness.path is "/metrics", the path of the option path as well: the own port serves the metrics there.',
+    ],
+    [
+      { path: false, portRange: [8001, 8002], statusPath: '/metrics' },
+      'statusPath is "/metrics", the path of the option path as well: the own port serves the metrics there.',
+    ],
     [{ prefix: '' }, 'prefix is "". Prometheus wants'],
     [{ prefix: '1st' }, 'prefix is "1st". Prometheus wants'],
     [{ prefix: 'my-app' }, 'prefix is "my-app". Prometheus wants'],

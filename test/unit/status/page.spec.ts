@@ -34,8 +34,25 @@ describe('pageOf', () => {
     ['1 unapplied', [snapshotOf({ collection: readCollection(['A1700000000001'], []) })]],
     ['Unreadable', [snapshotOf({ collection: failedCollection('denied') })]],
     ['OK', []],
+    [
+      '1 unapplied, 1 unreadable',
+      [
+        snapshotOf({ collection: failedCollection('unreachable') }),
+        snapshotOf({ connection: 'b', collection: readCollection(['A1700000000001'], []) }),
+      ],
+    ],
+    [
+      'Unreadable',
+      [
+        snapshotOf({ collection: failedCollection('unreachable') }),
+        snapshotOf({ connection: 'b', collection: failedCollection('denied') }),
+        snapshotOf({ connection: 'c', collection: readCollection([], []) }),
+      ],
+    ],
   ])('says %s at a glance', (words, snapshots) => {
-    expect(/<p class="verdict[^"]*">([^<]*)<\/p>/.exec(page(...snapshots))?.[1]).toBe(words);
+    const banner = /<p class="verdict">(.*)<\/p>/.exec(page(...snapshots))?.[1];
+    expect(banner?.replaceAll(/<\/?span>/g, '')).toBe(words);
+    expect(page(...snapshots)).toContain(`<title>${words}: migrations</title>`);
   });
 
   it('names what the policy forbids, though nothing is unapplied', () => {
@@ -46,7 +63,7 @@ describe('pageOf', () => {
     const text = pageOf(report);
     expect(text).toContain('<header class="bad">');
     expect(text).toContain('<p class="verdict">1 unknown</p>');
-    expect(text).toContain('<p class="mark">1 unknown</p>');
+    expect(text).toContain('<p class="mark">1 unknown, ahead of this code</p>');
   });
 
   it('is OK with what the policy allows, and says so', () => {
@@ -56,6 +73,45 @@ describe('pageOf', () => {
     const text = pageOf(report);
     expect(text).toContain('<p class="verdict">OK</p>');
     expect(text).toContain('<p class="mark">OK, 1 unapplied allowed</p>');
+  });
+
+  it('is red as soon as anything is known to be wrong, and amber if nothing but a reading is missing', () => {
+    const unreadable = snapshotOf({ collection: failedCollection('timeout') });
+    const unapplied = snapshotOf({ connection: 'b', collection: readCollection(['A1700000000001'], []) });
+    const fine = snapshotOf({ connection: 'c', collection: readCollection([], []) });
+    expect(page(unreadable, unapplied)).toContain('<header class="bad">');
+    expect(page(unreadable, fine)).toContain('<header class="unsure">');
+    expect(page(fine)).toContain('<header class="ok">');
+  });
+
+  it('marks a database that is ahead of the code, though that is allowed', () => {
+    const ahead = snapshotOf({
+      collection: readCollection(['A1700000000001'], ['A1700000000001', 'B1700000000002']),
+    });
+    const text = page(ahead, snapshotOf({ connection: 'b', collection: readCollection([], []) }));
+    expect(text).toContain('<header class="ok">');
+    expect(text).toContain('<p>All 2 connections are OK; 1 is ahead of this code</p>');
+    expect([...text.matchAll(/<p class="mark">(.*?)<\/p>/g)].map(([, mark]) => mark)).toEqual([
+      'OK, ahead of this code',
+      'OK',
+    ]);
+  });
+
+  it('says how many the code defines, though the database cannot be read', () => {
+    const text = page(snapshotOf({ defined: 1234, collection: failedCollection('unreachable') }));
+    expect(text).toContain('<dt>Defined</dt><dd>1,234</dd>');
+    expect(text.match(/<dd>not known<\/dd>/g)).toHaveLength(4);
+  });
+
+  it('is headed with the title, escaped', () => {
+    const report = reportOf([snapshotOf({ collection: readCollection(['A1700000000001'], []) })], {});
+    expect(pageOf(report)).toContain('<h1>Migrations</h1>');
+    expect(pageOf(report)).toContain('<title>1 unapplied: migrations</title>');
+    expect(pageOf(report, 'orders · production')).toContain('<h1>orders · production</h1>');
+    expect(pageOf(report, 'orders · production')).toContain(
+      '<title>1 unapplied: orders · production</title>',
+    );
+    expect(pageOf(report, HOSTILE)).not.toContain('<img');
   });
 
   it('puts the connections at fault first', () => {
@@ -85,7 +141,11 @@ describe('pageOf', () => {
       '<li>B1700000000002</li>',
       '<li>A1700000000001</li>',
     ]);
-    expect(text).toContain('Unreadable: denied');
+    expect(text).toContain('<p class="mark">Unreadable</p>');
+    expect(text).toContain(
+      '<p class="reason">Could not be read: denied. The database refuses the user, or the user may not read the migrations table. ' +
+        'Check user and password, and grant SELECT on the migrations table.</p>',
+    );
     expect(text.match(/<dd>not known<\/dd>/g)).toHaveLength(5);
   });
 });

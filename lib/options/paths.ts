@@ -1,0 +1,33 @@
+import { InvalidOptionError } from '../prometheus-migrations.errors';
+import { MODULE_OPTIONS } from './option.table';
+import type { ResolvedModuleOptions } from './option.types';
+
+/**
+ * Each page has a path of its own: of two with the same, the application would serve one and the own port
+ * the other. A slash at the end and capitals make no difference, as for Express.
+ *
+ * @throws {@link InvalidOptionError} for two options with the same path
+ */
+export function checkPaths({ path, readiness, statusPath, port, portRange }: ResolvedModuleOptions): void {
+  const hasPort = port !== undefined || portRange !== undefined;
+  const portPath = path === false && hasPort ? MODULE_OPTIONS.path.default : path;
+  const owners = new Map<string, string>();
+  for (const [option, given] of [
+    ['path', portPath],
+    ['statusPath', statusPath],
+    ['readiness.path', readiness?.path],
+  ] as const) {
+    if (given === undefined || given === false) continue;
+    const key = given.replace(/\/$/, '').toLowerCase();
+    const owner = owners.get(key);
+    if (owner !== undefined) {
+      const where = owner === 'path' && path === false ? ': the own port serves the metrics there' : '';
+      throw new InvalidOptionError(
+        option,
+        `is ${JSON.stringify(given)}, the path of the option ${owner} as well${where}`,
+        'Give each page a path of its own.',
+      );
+    }
+    owners.set(key, option);
+  }
+}
