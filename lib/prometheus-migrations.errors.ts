@@ -24,10 +24,12 @@ export class InvalidOptionError extends PrometheusMigrationsError {
 
 /** Neither prom-client nor its successor can be loaded. */
 export class MissingClientError extends PrometheusMigrationsError {
-  constructor() {
+  /** @param places - files and folders from which they were looked for */
+  constructor(places: readonly string[] = []) {
     super(
       'No Prometheus client is installed. ' +
-        'Run `npm install prom-client`, or `npm install @prometheus-io/client` with Node.js 22 or later.',
+        'Run `npm install prom-client`, or `npm install @prometheus-io/client` with Node.js 22 or later.' +
+        (places.length === 0 ? '' : ` Looked for from: ${places.join(', ')}.`),
     );
   }
 }

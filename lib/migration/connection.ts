@@ -96,7 +96,11 @@ export class OwnConnection {
     this.isGone = true;
     if (socket === undefined) return true;
     socket.destroy();
-    this.pool?.drop(this.client, this.statement);
+    try {
+      this.pool?.drop(this.client, this.statement);
+    } catch {
+      // A client of another shape than those that are known: its connection is gone, whatever its server knows of it.
+    }
     return true;
   }
 

@@ -37,13 +37,24 @@ const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
   ],
   [/^(SQLITE_BUSY|ETIMEOUT|EREQTIMEOUT)/, 'timeout'],
   [/^(08...|57P0.|3D000|53300|55000)$/, 'unreachable'],
-  [/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT|ESOCKET|ENOTOPEN|ENOENT|EACCES)/, 'unreachable'],
-  [/^(PROTOCOL_|POOL_|ER_SERVER_SHUTDOWN|ER_BAD_DB|SQLITE_(CANTOPEN|IOERR))/, 'unreachable'],
+  [/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|EPROTO|ETIMEDOUT|ESOCKET|EADDR|EINSTLOOKUP)/, 'unreachable'],
+  [/^E(NOTOPEN|NOENT|NOTDIR|NOTSOCK|ACCES|PERM|INVAL|MFILE|NFILE|CLOSE)$/, 'unreachable'],
+  [/^E(NODATA|SERVFAIL|REFUSED|BADRESP|BADNAME)$/, 'unreachable'],
+  [/^ERR_(SSL|TLS|OSSL|SOCKET|STREAM|INVALID_URL)/, 'unreachable'],
+  // Why OpenSSL refuses a certificate.
+  [/^(CERT_|CRL_|ERROR_IN_C|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED)/, 'unreachable'],
+  [/^(INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)$/, 'unreachable'],
+  [/^(PROTOCOL_|POOL_|HANDSHAKE_|SQLITE_(CANTOPEN|IOERR))/, 'unreachable'],
+  [/^ER_(SERVER_SHUTDOWN|BAD_DB|NO_DB|HANDSHAKE|NET_|\w*ABORTING_CONNECTION|NORMAL_SHUTDOWN)/, 'unreachable'],
   [/^ER_(CON_COUNT_ERROR|USER_LIMIT_REACHED|TOO_MANY_USER_CONNECTIONS)$/, 'unreachable'],
   [/^ER_(SERVER_OFFLINE_MODE|CLIENT_INTERACTION_TIMEOUT)$/, 'unreachable'],
   [/^(ORA-(01034|01089|03113|03114|03135|125\d\d)|NJS-(003|040|500|503))$/, 'unreachable'],
   [/^(28...|42501)$/, 'denied'],
   [/^ER_(\w*ACCESS_DENIED\w*|HOST_NOT_PRIVILEGED|HOST_IS_BLOCKED|ACCOUNT_HAS_BEEN_LOCKED)$/, 'denied'],
+  [
+    /^(ER_(NOT_SUPPORTED_AUTH_MODE|SERVER_IS_IN_SECURE_AUTH_MODE|PLUGIN_IS_NOT_LOADED)$|AUTH_SWITCH_|MYSQL_CLEAR_PASSWORD)/,
+    'denied',
+  ],
   [
     /^(ER_MUST_CHANGE_PASSWORD|ER_SECURE_TRANSPORT_REQUIRED|ELOGIN|SQLITE_(AUTH|PERM)|ORA-(01017|01031|41900))/,
     'denied',
@@ -61,16 +72,32 @@ const REASON_BY_NUMBER: Readonly<Record<string, Readonly<Record<number, FailureR
   mysql: { 1969: 'timeout' },
 };
 
-/** For what carries no code at all. */
-const REASON_BY_TEXT: readonly (readonly [RegExp, FailureReason])[] = [
-  [/query read timeout|timeout expired|timeout exceeded when trying to connect/i, 'timeout'],
-  [/database is locked|no connections available|queue limit reached/i, 'timeout'],
+/** For what carries no code at all, with the word that a log shows instead; without one, the error's class. */
+const REASON_BY_TEXT: readonly (readonly [RegExp, FailureReason, string?])[] = [
+  [/query read timeout/i, 'timeout', 'query-timeout'],
+  [/timeout expired|timeout exceeded when trying to connect/i, 'timeout', 'connect-timeout'],
+  [/database is locked/i, 'timeout', 'locked'],
+  [/no connections available|queue limit reached/i, 'timeout', 'pool-exhausted'],
   [/Mongo(WaitQueueTimeout|OperationTimeout)/, 'timeout'],
   [/ConnectionIsNotSetError|CannotExecuteNotConnectedError|ConnectionNotFoundError/, 'uninitialized'],
-  [/permission denied|not authorized|access denied/i, 'denied'],
-  [/Mongo(Network|ServerSelection|TopologyClosed|NotConnected|ClientClosed|PoolC)/, 'unreachable'],
-  [/connection (error|terminated|timeout|is closed|closed|lost)|in closed state/i, 'unreachable'],
-  [/pool is closed|pool after calling end|connection is not open|client was closed/i, 'unreachable'],
+  [/password must be a (non-empty )?string/i, 'denied', 'no-password'],
+  [/: SASL: /, 'denied', 'sasl'],
+  [/permission denied|not authorized|access denied/i, 'denied', 'denied'],
+  [/Mongo(MissingCredentials|AWS|OIDC|Kerberos)/, 'denied'],
+  [
+    /Mongo(Network|ServerSelection|ServerClosed|TopologyClosed|NotConnected|ClientClosed|PoolC|Parse)/,
+    'unreachable',
+  ],
+  [/^URIError/, 'unreachable'],
+  [/does not support SSL/i, 'unreachable', 'no-tls'],
+  [/establishing an SSL connection|SSL profile/i, 'unreachable', 'tls'],
+  [/connection timeout/i, 'unreachable', 'connect-timeout'],
+  [/connection (error|terminated|is closed|closed|lost)|in closed state/i, 'unreachable', 'connection-lost'],
+  [
+    /pool is closed|pool after calling end|connection is not open|client was closed/i,
+    'unreachable',
+    'closed',
+  ],
 ];
 
 /** Why a collection failed, and what a log may tell of it beyond that. */
@@ -102,7 +129,11 @@ function failureReason(error: unknown, type: string): FailureReason {
   if (byNumber !== undefined) return byNumber;
   const byCode = REASON_BY_CODE.find(([pattern]) => pattern.test(text(code)));
   if (byCode !== undefined) return byCode[1];
-  return REASON_BY_TEXT.find(([pattern]) => pattern.test(`${text(name)}: ${text(message)}`))?.[1] ?? 'other';
+  return rowByText({ name, message })?.[1] ?? 'other';
+}
+
+function rowByText({ name, message }: DriverError) {
+  return REASON_BY_TEXT.find(([pattern]) => pattern.test(`${text(name)}: ${text(message)}`));
 }
 
 const MISSING_TABLE_NUMBER: Readonly<Record<string, number>> = { mssql: 208, sap: 259 };
@@ -155,15 +186,16 @@ export function isMissingColumn(error: unknown, type: string): boolean {
 }
 
 /**
- * What may be told of a failure in a log: our own message, or else the driver's code. A driver's
- * message may name hosts and users or quote SQL, and is kept back.
+ * What may be told of a failure in a log: our own message, or else the driver's code, our word for it, or
+ * the error's class. A driver's message may name hosts and users or quote SQL, and is kept back.
  */
 function failureDetail(error: unknown): string | undefined {
   if (error instanceof InvalidMigrationsError) return error.message;
   if (error instanceof MigrationFailure) return undefined;
-  const { code, errno, number } = driverError(error);
-  const detail = text(code ?? number ?? errno);
-  return /^[\w-]{1,40}$/.test(detail) ? detail : undefined;
+  const failure = driverError(error);
+  const { code, errno, number, name } = failure;
+  const details = [code ?? number ?? errno, rowByText(failure)?.[2], name === 'Error' ? undefined : name];
+  return details.map(text).find((detail) => /^[\w-]{1,40}$/.test(detail));
 }
 
 /** A code or message counts only if it is a string or a number. */
@@ -174,16 +206,24 @@ function text(value: unknown): string {
 /** Wrappers to look through at most: a longer chain is circular. */
 const DEEPEST = 8;
 
-/** TypeORM wraps what a driver throws; Node gathers what each address of a host threw. */
+/**
+ * The error that tells most. TypeORM wraps what a driver throws, Node gathers what each address of a host
+ * threw, and MongoDB's driver keeps the code in the cause of a cause.
+ */
 function driverError(thrown: unknown): DriverError {
   let error = thrown;
+  let withoutCode: DriverError | undefined;
   for (let depth = 0; depth < DEEPEST && isObject(error); depth += 1) {
-    const { driverError: inner, errors, code } = error as Record<string, unknown>;
+    const { driverError: inner, errors, code, errno, number, cause } = error as Record<string, unknown>;
     if (isObject(inner)) error = inner;
-    else if (code === undefined && Array.isArray(errors) && errors.length > 0) error = errors[0] as unknown;
-    else return error;
+    else if ((code ?? errno ?? number) !== undefined) return error;
+    else if (Array.isArray(errors) && errors.length > 0) error = errors[0] as unknown;
+    else {
+      withoutCode ??= error;
+      error = cause;
+    }
   }
-  return isObject(error) ? error : { message: text(error) };
+  return withoutCode ?? (isObject(error) ? error : { message: text(error) });
 }
 
 function isObject(value: unknown): value is DriverError {

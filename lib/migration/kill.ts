@@ -3,16 +3,27 @@ import type { Socket } from 'node:net';
 import { clock } from '../clock';
 
 /** Milliseconds that the server may take to answer and to end the statement. */
-const KILL_TIMEOUT = 1000;
+const KILL_TIMEOUT = 5000;
 
 /** What mysql2's and mysql's connections have in common. */
 interface MysqlConnection extends EventEmitter {
+  /** Only a connection of a pool has it. */
+  readonly _removeFromPool?: unknown;
   readonly threadId?: unknown;
   readonly config?: object;
   readonly stream?: Socket;
   readonly _socket?: Socket;
   query(sql: string, values: readonly unknown[], callback: (error: unknown, rows: unknown) => void): void;
 }
+
+/** What differs from the client's own options. */
+const OWN_OPTIONS: PropertyDescriptorMap = {
+  // The driver's own timer would keep a process alive that shuts down while the server is silent.
+  connectTimeout: { value: 0 },
+  // The application's functions are for its own statements and rows.
+  queryFormat: { value: undefined },
+  typeCast: { value: true },
+};
 
 /**
  * Ends a statement on MySQL or MariaDB whose client was destroyed. While it waits for a lock, MySQL does
@@ -24,12 +35,8 @@ interface MysqlConnection extends EventEmitter {
 export function killStatement(client: unknown, statement: string): void {
   const { threadId, config } = client as MysqlConnection;
   if (typeof threadId !== 'number' || config === undefined) return;
-  // Connections of a pool have a class of their own, which extends the driver's connection class.
-  const { constructor: Connection } = Object.getPrototypeOf(Object.getPrototypeOf(client)) as {
-    constructor: new (options: { config: unknown }) => MysqlConnection;
-  };
-  // The driver's own timer would keep a process alive that shuts down while the server is silent.
-  const own = new Connection({ config: Object.create(config, { connectTimeout: { value: 0 } }) as unknown });
+  const Connection = connectionClassOf(client as MysqlConnection);
+  const own = new Connection({ config: Object.create(config, OWN_OPTIONS) as unknown });
   const socket = () => own.stream ?? own._socket;
   const patience = clock.setTimeout(() => socket()?.destroy(), KILL_TIMEOUT).unref();
   const end = () => {
@@ -38,12 +45,23 @@ export function killStatement(client: unknown, statement: string): void {
   };
   own.on('error', end);
   own.query(
-    'SELECT id FROM information_schema.processlist WHERE id = ? AND info = ?',
+    // An instrumentation may have put a comment before or behind the statement.
+    'SELECT id FROM information_schema.processlist WHERE id = ? AND instr(info, ?) > 0',
     [threadId, statement],
     (error, rows) => {
-      if (error || (rows as unknown[]).length === 0) return end();
+      if (error || (rows as readonly unknown[] | undefined)?.length !== 1) return end();
       own.query('KILL ?', [threadId], end);
     },
   );
   socket()?.unref();
+}
+
+type ConnectionClass = new (options: { config: unknown }) => MysqlConnection;
+
+/** The driver's connection class, which the classes of a pool's connections extend: one, or two in mysql2 3.11 to 3.19. */
+function connectionClassOf(client: MysqlConnection): ConnectionClass {
+  let prototype = client;
+  while (prototype._removeFromPool !== undefined)
+    prototype = Object.getPrototypeOf(prototype) as MysqlConnection;
+  return prototype.constructor as ConnectionClass;
 }

@@ -1,5 +1,5 @@
 import { isDataSource } from '../data-source/brand';
-import { defaultRegistry } from '../prometheus/client';
+import { clientOf, defaultRegistry } from '../prometheus/client';
 import { NotADataSourceError } from '../prometheus-migrations.errors';
 import type { Policy } from '../verdict/verdict';
 import type {
@@ -67,7 +67,11 @@ export const EXPORTER_OPTIONS: Rows<MigrationsExporterOptions> = {
     get default() {
       return defaultRegistry();
     },
-    valid: (value) => value !== null && missingMethod(value) === undefined,
+    // With no client to make its metrics, it throws here, and not when the application has started its workers.
+    valid: (value) =>
+      value !== null &&
+      missingMethod(value) === undefined &&
+      clientOf(value as MetricsRegistry) !== undefined,
     fix: (value) => `Pass a prom-client compatible registry; this one has no ${missingMethod(value)}().`,
   },
   refresh: {

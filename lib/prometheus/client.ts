@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { isAbsolute, join } from 'node:path';
 import type * as PromClient from 'prom-client';
 import { logger } from '../logger';
 import type { DefaultMetricsOptions, MetricsRegistry } from '../options/option.types';
@@ -53,11 +55,39 @@ export interface MetricsClient {
   collectDefaultMetrics(configuration: DefaultMetricsOptions & { register: any }): void;
 }
 
-let clients: readonly MetricsClient[] | undefined;
+let clients: readonly (readonly MetricsClient[])[] | undefined;
 
-/** The clients that are installed, prom-client first. They are loaded when they are first needed. */
-function installedClients(): readonly MetricsClient[] {
-  return (clients ??= [loadPromClient(), loadSuccessor()].filter((client) => client !== undefined));
+/**
+ * The copies of prom-client, and those of its successor. They are loaded when they are first needed. The one that the
+ * application finds comes first: in a workspace this package may be in another folder, and find another or none.
+ */
+function installedClients(): readonly (readonly MetricsClient[])[] {
+  return (clients ??= [
+    copies([...ofApplication('prom-client'), loadPromClient()]),
+    copies([...ofApplication('@prometheus-io/client'), loadSuccessor()]),
+  ]);
+}
+
+function copies(found: readonly (MetricsClient | undefined)[]): readonly MetricsClient[] {
+  return [...new Set(found.filter((client) => client !== undefined))];
+}
+
+/** Where the application may be: the script that was started, the main module, and the working directory. */
+function applicationPlaces(): readonly string[] {
+  const files = [process.argv[1], require.main?.filename, join(process.cwd(), 'package.json')];
+  return [...new Set(files.filter((file): file is string => file !== undefined && isAbsolute(file)))];
+}
+
+/** A client as the application finds it, from each of the places that it may be in. */
+function ofApplication(name: string): readonly MetricsClient[] {
+  return applicationPlaces().flatMap((place) => {
+    try {
+      return [createRequire(place)(name) as MetricsClient];
+    } catch (error) {
+      notLoaded(error);
+      return [];
+    }
+  });
 }
 
 // Bundlers allow a package to be missing only if `require` has its literal name and stands right inside `try`.
@@ -83,7 +113,9 @@ function loadSuccessor(): MetricsClient | undefined {
 let loadError: Error | undefined;
 
 function notLoaded(error: unknown): undefined {
-  const isMissing = (error as { code?: unknown } | null)?.code === 'MODULE_NOT_FOUND';
+  const { code } = (error ?? {}) as { code?: unknown };
+  // Yarn's Plug'n'Play has a code of its own for a package that is not among the dependencies.
+  const isMissing = code === 'MODULE_NOT_FOUND' || code === 'UNDECLARED_DEPENDENCY';
   if (!isMissing && error instanceof Error) loadError ??= error;
 }
 
@@ -94,7 +126,11 @@ function notLoaded(error: unknown): undefined {
  * @throws {@link MissingClientError}
  */
 export function clientOf(registry: MetricsRegistry): MetricsClient {
-  return installedClients().find(({ Registry }) => registry instanceof Registry) ?? defaultClient();
+  return (
+    installedClients()
+      .flat()
+      .find(({ Registry }) => registry instanceof Registry) ?? defaultClient()
+  );
 }
 
 /**
@@ -112,8 +148,8 @@ export function newRegistry(): MetricsRegistry {
 }
 
 function defaultClient(): MetricsClient {
-  const [client] = installedClients();
-  if (client === undefined) throw loadError ?? new MissingClientError();
+  const [client] = installedClients().flat();
+  if (client === undefined) throw loadError ?? new MissingClientError([__dirname, ...applicationPlaces()]);
   return client;
 }
 
@@ -121,7 +157,7 @@ let wasWarned = false;
 
 /** Warns once if the options name no registry and the application may expect the other client's. */
 export function checkChoice(registry: MetricsRegistry | undefined): void {
-  if (registry !== undefined || wasWarned || installedClients().length < 2) return;
+  if (registry !== undefined || wasWarned || !installedClients().every(({ length }) => length > 0)) return;
   wasWarned = true;
   logger.warn(
     "prom-client and @prometheus-io/client are both installed: the metrics are in prom-client's default registry, and " +

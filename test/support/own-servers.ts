@@ -65,10 +65,20 @@ if (!hasMariadbServer && process.env['CI'] === 'true') {
   );
 }
 
-/** A MariaDB of the machine's own program, not started yet. */
-export function ownMariadb(): Promise<OwnServer> {
+/**
+ * A MariaDB of the machine's own program, not started yet.
+ *
+ * @param listen - flags of the server
+ */
+export function ownMariadb(...listen: readonly string[]): Promise<OwnServer> {
   const install = ['--auth-root-authentication-method=normal', '--skip-test-db'];
-  return ownServer({ name: 'mariadb', installer: 'mariadb-install-db', install, program: 'mariadbd' });
+  return ownServer({
+    name: 'mariadb',
+    installer: 'mariadb-install-db',
+    install,
+    program: 'mariadbd',
+    listen,
+  });
 }
 
 const mysqld = process.env['TEST_MYSQLD'] ?? '';

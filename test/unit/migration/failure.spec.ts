@@ -70,6 +70,39 @@ describe('the reason', () => {
     ['mongodb', thrown({ code: 13 }), 'denied'],
     ['mongodb', thrown({ name: 'MongoServerSelectionError' }), 'unreachable'],
     ['spanner', thrown({ code: 14 }), 'unreachable'],
+    ['postgres', thrown({ code: 'ERR_INVALID_URL', input: 'postgres://u:secret@db' }), 'unreachable'],
+    ['postgres', thrown({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }), 'unreachable'],
+    ['postgres', thrown({ code: 'SELF_SIGNED_CERT_IN_CHAIN' }), 'unreachable'],
+    ['postgres', thrown({ code: 'CERT_NOT_YET_VALID' }), 'unreachable'],
+    ['postgres', thrown({ code: 'CRL_HAS_EXPIRED' }), 'unreachable'],
+    ['postgres', thrown({ code: 'INVALID_CA' }), 'unreachable'],
+    ['postgres', thrown({ code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' }), 'unreachable'],
+    ['postgres', thrown({ code: 'ERR_TLS_HANDSHAKE_TIMEOUT' }), 'unreachable'],
+    ['postgres', thrown({ code: 'ERR_SOCKET_CONNECTION_TIMEOUT' }), 'unreachable'],
+    ['postgres', thrown({ code: 'EPROTO' }), 'unreachable'],
+    ['postgres', thrown({ code: 'EHOSTUNREACH' }), 'unreachable'],
+    ['postgres', thrown({ code: 'ENETUNREACH' }), 'unreachable'],
+    ['postgres', thrown({ code: 'EADDRNOTAVAIL' }), 'unreachable'],
+    ['postgres', thrown({ code: 'EAI_AGAIN' }), 'unreachable'],
+    ['postgres', thrown({ code: 'EPERM' }), 'unreachable'],
+    ['postgres', thrown({ code: 'EMFILE' }), 'unreachable'],
+    ['mongodb', thrown({ code: 'ENODATA' }), 'unreachable'],
+    ['postgres', thrown({}, 'There was an error establishing an SSL connection'), 'unreachable'],
+    ['postgres', thrown({}, 'Connection terminated due to connection timeout'), 'unreachable'],
+    ['postgres', thrown({}, 'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string'), 'denied'],
+    ['postgres', thrown({}, 'SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature does not match'), 'denied'],
+    ['mysql', thrown({ code: 'ER_NOT_SUPPORTED_AUTH_MODE' }), 'denied'],
+    ['mysql', thrown({ code: 'AUTH_SWITCH_PLUGIN_ERROR' }), 'denied'],
+    ['mysql', thrown({ code: 'ER_MUST_CHANGE_PASSWORD_LOGIN' }), 'denied'],
+    ['mysql', thrown({ code: 'ER_DBACCESS_DENIED_ERROR' }), 'denied'],
+    ['mysql', thrown({ code: 'HANDSHAKE_UNKNOWN_ERROR' }), 'unreachable'],
+    ['mysql', thrown({ code: 'ER_HANDSHAKE_ERROR' }), 'unreachable'],
+    ['mysql', thrown({ code: 'ER_NET_READ_ERROR' }), 'unreachable'],
+    ['mysql', thrown({ code: 'ER_NEW_ABORTING_CONNECTION' }), 'unreachable'],
+    ['mysql', thrown({ code: 'ER_PARSE_ERROR' }), 'other'],
+    ['mongodb', thrown({ name: 'MongoParseError' }), 'unreachable'],
+    ['mongodb', thrown({ name: 'MongoMissingCredentialsError' }), 'denied'],
+    ['mongodb', thrown({ name: 'MongoInvalidArgumentError' }), 'other'],
     // The same number in another driver means something else.
     ['mysql', thrown({ code: 13 }), 'other'],
     ['postgres', 'a string', 'other'],
@@ -86,7 +119,24 @@ describe('the reason', () => {
     expect(failureReason(both, 'postgres')).toBe('unreachable');
   });
 
+  it("is that of a cause's code where the error has none", () => {
+    const network = thrown({ name: 'MongoNetworkError', cause: thrown({ code: 'CERT_HAS_EXPIRED' }) });
+    const error = thrown({ name: 'MongoServerSelectionError', cause: network });
+    expect(failureOf(error, 'mongodb')).toEqual({ reason: 'unreachable', detail: 'CERT_HAS_EXPIRED' });
+    const denied = thrown({ name: 'MongoServerSelectionError', cause: thrown({ code: 18 }) });
+    expect(failureOf(denied, 'mongodb')).toEqual({ reason: 'denied', detail: '18' });
+    const without = thrown({
+      name: 'MongoServerSelectionError',
+      cause: thrown({ name: 'MongoNetworkError' }),
+    });
+    expect(failureOf(without, 'mongodb')).toEqual({
+      reason: 'unreachable',
+      detail: 'MongoServerSelectionError',
+    });
+  });
+
   it.each([
+    ['that is its own cause', () => selfWrapping('cause')],
     ['that wraps itself', () => selfWrapping('driverError')],
     ['that gathers itself', () => gatheringItself()],
     ['with a code that has no prototype', () => thrown({ code: Object.create(null) as object })],
@@ -184,6 +234,18 @@ describe('the detail', () => {
     expect(failureDetail(thrown({ errno: 1932 }))).toBe('1932');
     expect(failureDetail(thrown({}))).toBeUndefined();
     expect(failureDetail(thrown({ code: 'at secret.example.com' }))).toBeUndefined();
+  });
+
+  it.each([
+    ['no-tls', thrown({}, 'The server does not support SSL connections')],
+    ['connection-lost', thrown({}, 'Connection terminated unexpectedly')],
+    ['connect-timeout', thrown({}, 'timeout expired')],
+    ['no-password', thrown({}, 'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string')],
+    ['URIError', new URIError('URI malformed')],
+    ['MongoParseError', thrown({ name: 'MongoParseError' }, 'mongodb://u:secret@db')],
+    ['ERR_INVALID_URL', thrown({ code: 'ERR_INVALID_URL', input: 'postgres://u:secret@db' }, 'Invalid URL')],
+  ])('is %s where the driver gives no code, or one that is enough', (detail, error) => {
+    expect(failureDetail(error)).toBe(detail);
   });
 
   it('tells our own message', () => {

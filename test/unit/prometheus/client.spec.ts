@@ -74,7 +74,38 @@ describe('the client', () => {
     const message =
       'No Prometheus client is installed. Run `npm install prom-client`, or `npm install @prometheus-io/client` with Node.js 22 or later.';
     expect(() => defaultRegistry()).toThrow(message);
-    expect(() => clientOf(promClient.register)).toThrow(message);
+    expect(() => clientOf(promClient.register)).toThrow(`${process.cwd()}/package.json`);
+  });
+});
+
+describe('of a workspace, where this package finds no client or another copy', () => {
+  const copy = { ...promClient, register: new promClient.Registry(), Registry: class Copy {} };
+
+  /** The application has a copy of its own; this package finds what is given. */
+  function withApplications(own: unknown): Promise<typeof Client> {
+    vi.spyOn(loader, '_load').mockImplementation((request, ...rest) => {
+      if (!(request in packages)) return load(request, ...rest);
+      const parent = (rest[0] as { filename?: string } | undefined)?.filename ?? '';
+      const isApplication = !parent.includes('/lib/prometheus/');
+      if (request === 'prom-client' && (isApplication || own !== undefined))
+        return isApplication ? copy : own;
+      throw Object.assign(new Error(`Cannot find module '${request}'`), { code: 'MODULE_NOT_FOUND' });
+    });
+    return import('../../../lib/prometheus/client.js');
+  }
+
+  it.each([
+    ['no client', undefined],
+    ['another copy', promClient],
+  ])("the default is the application's: %s", async (_what, own) => {
+    const { defaultRegistry } = await withApplications(own);
+    expect(defaultRegistry()).toBe(copy.register);
+  });
+
+  it('a registry has the client of its own copy', async () => {
+    const { clientOf } = await withApplications(promClient);
+    expect(clientOf(promClient.register).Registry).toBe(promClient.Registry);
+    expect(clientOf(new copy.Registry() as promClient.Registry).Registry).toBe(copy.Registry);
   });
 });
 
