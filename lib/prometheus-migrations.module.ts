@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
 import {
   type BeforeApplicationShutdown,
   type DynamicModule,
@@ -12,6 +14,7 @@ import {
   type ValueProvider,
 } from '@nestjs/common';
 import { DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import { wait } from './clock';
 import { DataSourceExplorer } from './data-source/explorer';
 import { StartupGate } from './gate/startup';
 import { MigrationsHealthIndicator } from './health/indicator';
@@ -20,6 +23,7 @@ import { PAGES } from './http/page.table';
 import type { PageRoute } from './http/route';
 import { logger, nameOfError } from './logger';
 import { Monitor } from './monitor/monitor';
+import type { Snapshot } from './monitor/snapshots';
 import { asksToExport } from './options/export-migrations';
 import type { PrometheusMigrationsModuleOptions, ResolvedModuleOptions } from './options/option.types';
 import { resolveModuleOptions } from './options/resolve';
@@ -110,7 +114,7 @@ export class PrometheusMigrationsModule
   /** @throws {@link MigrationsGateError} if the options say that the application must not start */
   async onApplicationBootstrap(): Promise<void> {
     try {
-      await this.start();
+      await this.gate.pass(() => this.start());
     } catch (error) {
       // Whoever tries again finds the registry and the port free.
       this.onModuleDestroy();
@@ -120,7 +124,8 @@ export class PrometheusMigrationsModule
     }
   }
 
-  private async start(): Promise<void> {
+  /** @returns What the gate judges. */
+  private async start(): Promise<readonly Snapshot[]> {
     for (const route of this.routes) route.report();
     checkChoice(this.given?.registry);
     this.defaultMetrics.publish();
@@ -128,11 +133,11 @@ export class PrometheusMigrationsModule
     await this.port.open(Boolean(this.host.httpAdapter));
     const exports = await asksToExport(this.options);
     if (exports) this.export();
-    if (!exports && !this.gate.isSet) return;
+    if (!exports && !this.gate.isSet) return [];
     const snapshots = await this.monitor.bootstrap();
     // With the runs of the DataSources that were found just now.
     if (exports) this.metrics.publish();
-    await this.gate.pass(snapshots);
+    return snapshots;
   }
 
   private export(): void {
@@ -157,6 +162,15 @@ export class PrometheusMigrationsModule
   async beforeApplicationShutdown(): Promise<void> {
     await this.monitor.stop();
     await this.portClosed;
+    if (await this.gate.release()) await this.listening();
+  }
+
+  /** Nest closes the HTTP server next. It does not tell whether a start that goes on will open it. */
+  private async listening(): Promise<void> {
+    const server = this.host.httpAdapter?.getHttpServer() as Server | undefined;
+    if (server !== undefined && !server.listening) {
+      await Promise.race([once(server, 'listening'), wait(OPENING)]);
+    }
   }
 
   /** Late enough for the scrapes that the HTTP server still answers while it closes. */
@@ -165,6 +179,9 @@ export class PrometheusMigrationsModule
     this.defaultMetrics.withdraw();
   }
 }
+
+/** Milliseconds that Nest may take from its last start hook until the HTTP server listens. */
+const OPENING = 200;
 
 function requestScopedLine(alias: string): string {
   return (

@@ -4,7 +4,8 @@ import type { Snapshot } from '../monitor/snapshots';
 import type { GateAction } from '../options/option.types';
 import { MigrationsGateError } from '../prometheus-migrations.errors';
 import { type Fault, faultsOf, summaryOf } from '../verdict/faults';
-import { waitForMigrations } from '../verdict/waiting';
+import { sleep, waitForMigrations } from '../verdict/waiting';
+import { HandledSignals } from './signals';
 
 export interface GateOptions {
   readonly onUnapplied: GateAction;
@@ -13,17 +14,28 @@ export interface GateOptions {
   readonly waitFor?: { readonly timeout: number; readonly interval: number } | undefined;
 }
 
-/** Signals that ask a process to end. */
-const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
+/** Milliseconds that a handler of a signal has to close the application before the start goes on. */
+const GRACE = 1000;
+/** The same if the start would fail: the error may end the process, so this outlasts what a handler flushes. */
+const GRACE_BEFORE_FAILURE = 30_000;
 
 /** Holds the start of the application until its migrations are applied, or decides without them. */
 export class StartupGate {
   private readonly interruption = new AbortController();
+  private signals: HandledSignals | undefined;
+  private wasSignalled = false;
+  private readonly closing = new AbortController();
+  private passing: Promise<void> | undefined;
+  private goOn!: () => void;
+  private readonly released = new Promise<void>((resolve) => (this.goOn = resolve));
 
   constructor(
     private readonly monitor: Monitor,
     private readonly options: GateOptions,
-  ) {}
+  ) {
+    // A signal while TypeORM connects ends the wait that comes after it.
+    if (options.waitFor !== undefined) this.watch();
+  }
 
   /** Whether it has to read even if nothing is exported. */
   get isSet(): boolean {
@@ -32,19 +44,60 @@ export class StartupGate {
   }
 
   /**
-   * @param snapshots - what is known already
-   * @throws {@link MigrationsGateError} if the options say `fail`, or the application shuts down meanwhile
+   * A shutdown ends the wait, and nothing is decided then: an error would end the process before
+   * the shutdown does. So does a signal that the process handles, whatever its handler does.
+   *
+   * @param read - makes the first collections
+   * @throws {@link MigrationsGateError} if the options say `fail`
    */
-  async pass(snapshots: readonly Snapshot[]): Promise<void> {
-    const { onUnapplied, onUnreadable } = this.options;
-    const stopListening = this.listenForSignals();
-    const faults = faultsOf(await this.waited(snapshots).finally(stopListening), {});
-    if (this.interruption.signal.aborted) {
-      throw new MigrationsGateError('The application was shut down while it waited for its migrations.');
+  async pass(read: () => Promise<readonly Snapshot[]>): Promise<void> {
+    this.watch();
+    try {
+      this.passing = this.judge(read);
+      await this.passing;
+    } finally {
+      this.passing = undefined;
+      this.signals?.close();
     }
+  }
+
+  /** Ends the wait: the application shuts down. */
+  stop(): void {
+    this.closing.abort();
+    this.interruption.abort();
+    // Of an application whose start has failed before the gate.
+    if (this.passing === undefined) this.signals?.close();
+  }
+
+  /**
+   * Lets a start that is held go on, because Nest closes the HTTP server next: the start may open it. After a
+   * signal the start is held for good: the process ends.
+   *
+   * @returns Whether a start was held.
+   */
+  async release(): Promise<boolean> {
+    if (this.passing === undefined || this.wasSignalled) return false;
+    this.goOn();
+    await this.passing.catch(() => {});
+    return true;
+  }
+
+  /** Takes notice of signals from now on, until the gate is passed. */
+  private watch(): void {
+    this.signals ??= new HandledSignals(() => {
+      this.wasSignalled = true;
+      this.interruption.abort();
+    });
+  }
+
+  private async judge(read: () => Promise<readonly Snapshot[]>): Promise<void> {
+    const { onUnapplied, onUnreadable } = this.options;
+    const faults = faultsOf(await this.waited(await read()), {});
     const fatal = faults.filter(
       ({ reason }) => (reason === undefined ? onUnapplied : onUnreadable) === 'fail',
     );
+    if (this.interruption.signal.aborted) await this.hold(fatal.length > 0 ? GRACE_BEFORE_FAILURE : GRACE);
+    if (this.closing.signal.aborted) return;
     if (fatal.length > 0) throw new MigrationsGateError(failure(fatal));
     // An unreadable connection was warned about when it was read.
     const unapplied = faults.filter(({ reason }) => reason === undefined);
@@ -53,25 +106,11 @@ export class StartupGate {
     }
   }
 
-  /** Ends the wait: the application shuts down. */
-  stop(): void {
-    this.interruption.abort();
-  }
-
-  /**
-   * A signal ends the wait even if its handler does not close the application. A context without HTTP
-   * could not be closed anyway: Nest runs the hooks of its shutdown after those of its start. If nobody
-   * handles a signal, it ends the process by itself, and a handler of ours would prevent that.
-   *
-   * @returns A function that stops listening.
-   */
-  private listenForSignals(): () => void {
-    const handled = SIGNALS.filter((signal) => process.listenerCount(signal) > 0);
-    const stop = () => this.stop();
-    for (const signal of handled) process.once(signal, stop);
-    return () => {
-      for (const signal of handled) process.off(signal, stop);
-    };
+  /** Nest's hooks tell of a shutdown, but only after those of other modules, which may take their time. */
+  private async hold(grace: number): Promise<void> {
+    const { signal } = this.closing;
+    if (!signal.aborted) await sleep(grace, signal);
+    if (signal.aborted) await this.released;
   }
 
   private async waited(first: readonly Snapshot[]): Promise<readonly Snapshot[]> {

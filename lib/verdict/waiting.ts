@@ -62,7 +62,8 @@ function isWorthWaiting(faults: readonly Fault[]): boolean {
   return faults.length > 0 && !faults.some(({ reason }) => FINAL_REASONS.includes(reason));
 }
 
-function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+/** Resolves after so many milliseconds, or when the signal is aborted. */
+export function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       clock.clearTimeout(timer);

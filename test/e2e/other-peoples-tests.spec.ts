@@ -50,6 +50,20 @@ describe.each(PLATFORM_NAMES)('overrideProvider(MigrationsExporter) on %s', (pla
     forgetDatabase: vi.fn(),
   });
 
+  it('leaves what the module itself does as it is: the database is read, unless the export is switched off', async () => {
+    const override = (builder: TestingModuleBuilder) =>
+      builder.overrideProvider(MigrationsExporter).useValue(mock());
+    const { fetch } = await start(forRoot(), override);
+    expect(await (await fetch('/metrics')).text()).toContain('typeorm_migrations_unapplied_total');
+
+    vi.stubEnv('PROMETHEUS_EXPORT_MIGRATIONS', 'false');
+    registry = new Registry();
+    const off = await start(forRoot(), override);
+    const response = await off.fetch('/metrics');
+    expect(response.status).toBe(200);
+    expect(await response.text()).not.toContain('typeorm_migrations');
+  });
+
   it.each([
     ['forRoot', forRoot],
     ['forRootAsync', forRootAsync],

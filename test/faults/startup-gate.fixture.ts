@@ -1,7 +1,9 @@
 // Run by startup-gate.spec.ts, compiled: a pod as a user would write it, and the process that migrates.
 import 'reflect-metadata';
+import { setTimeout } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { PrometheusMigrationsModule, type PrometheusMigrationsModuleOptions } from '../../lib';
@@ -9,9 +11,20 @@ import { defineMigration, defineMigrations } from '../support/migrations';
 
 /** What the spec passes on: as JSON, in the environment. */
 export interface GateSettings {
-  readonly kind: 'http' | 'context' | 'migrate';
-  /** Who listens for signals: Nest, by `enableShutdownHooks()`; a handler of the application's own; or nobody. */
-  readonly signals?: 'nest' | 'own' | undefined;
+  readonly kind: 'http' | 'fastify' | 'context' | 'migrate';
+  /**
+   * Who listens for signals: Nest, by `enableShutdownHooks()`; a handler of the application's own, which flushes
+   * and exits, or which has the application closed once it has started; or nobody.
+   */
+  readonly signals?: 'nest' | 'flush' | 'flag' | undefined;
+  /** The signal that the application's own handler is for. */
+  readonly signal?: NodeJS.Signals;
+  /** Whether that handler is added only when the application waits. */
+  readonly late?: boolean;
+  /** The hook in which another module flushes its work. */
+  readonly flushIn?: Flush['hook'] | undefined;
+  /** Without the module: milliseconds that a hook of another one holds the start. */
+  readonly control?: number | undefined;
   readonly connections: Readonly<Record<string, GateConnection>>;
   readonly options?: PrometheusMigrationsModuleOptions | undefined;
 }
@@ -25,9 +38,51 @@ export interface GateConnection {
   readonly invalid?: boolean;
 }
 
-const { kind, signals, connections, options } = JSON.parse(
+const { kind, signals, signal, late, flushIn, control, connections, options } = JSON.parse(
   process.env['GATE_SETTINGS'] ?? '{}',
 ) as GateSettings;
+
+/** ms */
+const FLUSH = 1500;
+
+async function flush(): Promise<void> {
+  console.log('FLUSHING');
+  await setTimeout(FLUSH);
+  console.log('FLUSHED');
+}
+
+interface Flush {
+  readonly hook: 'onModuleDestroy' | 'beforeApplicationShutdown' | 'onApplicationShutdown';
+}
+
+/** Another module of the application. */
+@Module({
+  providers: [
+    { provide: 'FLUSH', useValue: flushIn === undefined ? {} : { [flushIn]: flush } },
+    {
+      provide: 'HOLD',
+      useValue: {
+        async onApplicationBootstrap() {
+          if (control === undefined) return;
+          console.log('HOLDING');
+          await setTimeout(control);
+        },
+      },
+    },
+  ],
+})
+class OtherModule {}
+
+let isStopping = false;
+
+function handleSignal(): void {
+  if (signal === undefined) return;
+  process.on(signal, () => {
+    isStopping = true;
+    if (signals === 'flush') void flush().then(() => process.exit(7));
+  });
+  console.log('HANDLED');
+}
 
 function optionsOf({ options, migrations, invalid = false }: GateConnection): DataSourceOptions {
   return {
@@ -52,18 +107,28 @@ async function main(): Promise<void> {
       ...Object.entries(connections).map(([name, connection]) =>
         TypeOrmModule.forRoot({ name, ...optionsOf(connection) }),
       ),
-      PrometheusMigrationsModule.forRoot(options),
+      OtherModule,
+      ...(control === undefined ? [PrometheusMigrationsModule.forRoot(options)] : []),
     ],
   })
   class AppModule {}
 
-  if (signals === 'own') process.on('SIGTERM', () => console.log('SIGTERM handled'));
+  if (late) process.once('message', handleSignal);
+  else handleSignal();
   if (kind === 'context') {
-    await NestFactory.createApplicationContext(AppModule);
+    const app = await NestFactory.createApplicationContext(AppModule);
     console.log('STARTED');
+    if (isStopping) await app.close();
   } else {
-    const app = await NestFactory.create(AppModule);
+    const app = await (kind === 'fastify'
+      ? NestFactory.create(AppModule, new FastifyAdapter())
+      : NestFactory.create(AppModule));
     if (signals === 'nest') app.enableShutdownHooks();
+    // Whoever waits to be told to close ends when nothing else is to be done.
+    process.once('message', () => {
+      void app.close().then(() => console.log('CLOSED'));
+    });
+    process.channel?.unref();
     await app.listen(0, '127.0.0.1');
     console.log('STARTED');
   }
