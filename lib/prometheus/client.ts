@@ -36,11 +36,6 @@ export interface Counter extends Metric {
   inc(labels: Labels, value: number): void;
 }
 
-export interface Histogram extends Metric {
-  zero(labels: Labels): void;
-  observe(labels: Labels, value: number): void;
-}
-
 /**
  * What prom-client and its successor have in common. It has no type of theirs: the declarations of this
  * package must compile where only one of them is installed.
@@ -50,7 +45,7 @@ export interface MetricsClient {
   readonly Registry: new () => MetricsRegistry;
   readonly Gauge: new (configuration: MetricConfiguration<Gauge>) => Gauge;
   readonly Counter: new (configuration: MetricConfiguration<Counter>) => Counter;
-  readonly Histogram: new (configuration: MetricConfiguration<Histogram>) => Histogram;
+  readonly Histogram: new (configuration: MetricConfiguration<Metric>) => Metric;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each client wants a registry of its own class
   collectDefaultMetrics(configuration: DefaultMetricsOptions & { register: any }): void;
 }

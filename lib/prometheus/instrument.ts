@@ -2,26 +2,16 @@ import type { DataSource } from 'typeorm';
 import { nameOf } from '../data-source/alias';
 import { isDataSource } from '../data-source/brand';
 import { logger, nameOfError } from '../logger';
-import type { InstrumentMigrationsOptions, MetricsRegistry } from '../options/option.types';
+import type { InstrumentMigrationsOptions } from '../options/option.types';
 import { resolveRunOptions } from '../options/resolve';
 import { NotADataSourceError } from '../prometheus-migrations.errors';
-import { RunHistory } from '../runs/history';
 import { recordRuns } from '../runs/record';
-import type { MetricNaming } from './names';
-import { RunMetrics, type RunSource } from './run-metrics';
+import { RunTotals } from '../runs/totals';
+import { type RunHost, RunMetrics, type RunSource } from './run-metrics';
 
-/** Exports the connections of an application; what an instrumented DataSource leaves open, it decides. */
-export interface RunHost {
-  readonly registry: MetricsRegistry;
-  readonly naming: MetricNaming;
-  /** The alias under which it exports these runs now. */
-  aliasOf(runs: RunHistory): string | undefined;
-}
-
-/** A DataSource whose runs are recorded. */
+/** A DataSource whose runs are recorded. It does not hold the DataSource. */
 export class InstrumentedDataSource implements RunSource {
-  readonly runs = new RunHistory();
-  /** Those that export the DataSource, or have done so. */
+  readonly runs = new RunTotals();
   readonly hosts = new Set<RunHost>();
   private own: RunMetrics | undefined;
   /** As Nest names it: a start that fails leaves its runs behind, and the next has another DataSource. */
@@ -43,48 +33,40 @@ export class InstrumentedDataSource implements RunSource {
   configure(options: InstrumentMigrationsOptions): void {
     const { registry, namespace, prefix } = resolveRunOptions(options, process.env);
     const metrics = RunMetrics.of(registry, { namespace, prefix });
-    metrics.add(this);
-    if (this.own !== metrics) this.own?.remove(this);
+    metrics.addSource(this);
+    if (this.own !== metrics) this.own?.removeSource(this);
     this.own = metrics;
     this.options = options;
   }
 
-  /** Where a host shows the runs; `undefined` if they have another registry. */
   metricsAt({ registry, naming }: RunHost): RunMetrics | undefined {
     const { namespace = naming.namespace, prefix = naming.prefix } = this.options;
     const { registry: given = registry } = this.options;
     return given === registry ? RunMetrics.of(registry, { namespace, prefix }) : undefined;
   }
 
-  /** The label `connection` at a host that exports the DataSource under an alias. */
-  labelFor(alias: string): string {
+  labelFor(alias = this.name ?? 'default'): string {
     return this.options.connection ?? alias;
   }
 
-  *runsOf(): Iterable<readonly [string, RunHistory]> {
-    if (!this.isHosted()) yield [this.connection(), this.runs];
+  /** The DataSource was collected as garbage. */
+  retire(): void {
+    this.own?.retire(this);
   }
 
+  /** What the log calls it. */
   private connection(): string {
-    const [alias] = this.aliases();
-    return this.options.connection ?? alias ?? this.name ?? 'default';
-  }
-
-  private isHosted(): boolean {
-    return this.aliases().length > 0;
-  }
-
-  private aliases(): string[] {
-    return [...this.hosts]
-      .filter((host) => this.metricsAt(host) !== undefined)
-      .map((host) => host.aliasOf(this.runs))
-      .filter((alias) => alias !== undefined);
+    for (const host of this.hosts) {
+      if (this.metricsAt(host) === undefined) continue;
+      for (const [alias, source] of host.exported()) if (source === this) return this.labelFor(alias);
+    }
+    return this.labelFor();
   }
 
   /** `registry.clear()` may have taken the metrics out. A run goes on whatever becomes of them. */
   private putBack(): void {
     try {
-      this.own?.add(this);
+      this.own?.addSource(this);
     } catch (error) {
       logger.warn(
         `${this.connection()}: the metrics of migration runs could not be registered (${nameOfError(error)}). ` +
@@ -93,6 +75,9 @@ export class InstrumentedDataSource implements RunSource {
     }
   }
 }
+
+/** Closed DataSources are made garbage by the hundreds where each tenant has one: their runs are kept, and nothing else. */
+const gone = new FinalizationRegistry<InstrumentedDataSource>((source) => source.retire());
 
 const instrumented = new WeakMap<DataSource, InstrumentedDataSource>();
 
@@ -135,7 +120,9 @@ export function instrumentMigrations(
   if (!isDataSource(dataSource)) throw new NotADataSourceError(undefined, 'dataSource', dataSource);
   const known = instrumented.get(dataSource);
   if (known === undefined) {
-    instrumented.set(dataSource, new InstrumentedDataSource(dataSource, options));
+    const source = new InstrumentedDataSource(dataSource, options);
+    instrumented.set(dataSource, source);
+    gone.register(dataSource, source);
     if (dataSource.isInitialized && dataSource.options.migrationsRun === true) logger.warn(TOO_LATE);
   } else known.configure(options);
   return dataSource;

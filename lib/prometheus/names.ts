@@ -26,12 +26,14 @@ const NAMES = {
 /** Key of a metric in {@link METRIC_NAMES} and {@link metricNames}. */
 export type MetricKey = keyof typeof NAMES;
 
+/** What every name begins with. */
+export function familyOf({ namespace, prefix = 'typeorm' }: MetricNaming): string {
+  return namespace === undefined ? prefix : `${namespace}_${prefix}`;
+}
+
 /** The metrics' names under a namespace and a prefix. */
-export function metricNames({
-  namespace,
-  prefix = 'typeorm',
-}: MetricNaming): Readonly<Record<MetricKey, string>> {
-  const start = namespace === undefined ? prefix : `${namespace}_${prefix}`;
+export function metricNames(naming: MetricNaming): Readonly<Record<MetricKey, string>> {
+  const start = familyOf(naming);
   return Object.freeze(
     Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, `${start}_${name}`])),
   ) as Record<MetricKey, string>;

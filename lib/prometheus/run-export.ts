@@ -1,14 +1,12 @@
-import type { DataSource } from 'typeorm';
 import { logger, nameOfError } from '../logger';
 import type { Monitor } from '../monitor/monitor';
 import type { MetricsRegistry } from '../options/option.types';
-import type { RunHistory } from '../runs/history';
-import { type InstrumentedDataSource, instrumentedOf, type RunHost } from './instrument';
+import { type InstrumentedDataSource, instrumentedOf } from './instrument';
 import type { MetricNaming } from './names';
-import type { RunMetrics, RunSource } from './run-metrics';
+import type { RunHost, RunMetrics } from './run-metrics';
 
 /** Shows the runs of those DataSources that a monitor exports and that are instrumented. */
-export class RunExport implements RunHost, RunSource {
+export class RunExport implements RunHost {
   private hosted: ReadonlySet<InstrumentedDataSource> = new Set();
   private readonly shown = new Set<RunMetrics>();
   private wasWarned = false;
@@ -26,10 +24,12 @@ export class RunExport implements RunHost, RunSource {
    */
   publish(): void {
     const hosted = new Set<InstrumentedDataSource>();
+    const claimed = new Set<RunMetrics>();
     for (const [, instrumented] of this.exported()) {
       const metrics = instrumented.metricsAt(this);
       if (metrics === undefined) continue;
-      metrics.add(this);
+      if (!claimed.has(metrics)) metrics.addHost(this);
+      claimed.add(metrics);
       this.shown.add(metrics);
       instrumented.hosts.add(this);
       hosted.add(instrumented);
@@ -54,26 +54,15 @@ export class RunExport implements RunHost, RunSource {
 
   withdraw(): void {
     for (const instrumented of this.hosted) instrumented.hosts.delete(this);
-    for (const metrics of this.shown) metrics.remove(this);
+    for (const metrics of this.shown) metrics.removeHost(this);
     this.hosted = new Set();
     this.shown.clear();
   }
 
-  aliasOf(runs: RunHistory): string | undefined {
-    return this.exported().find(([, instrumented]) => instrumented.runs === runs)?.[0];
-  }
-
-  *runsOf(metrics: RunMetrics): Iterable<readonly [string, RunHistory]> {
-    for (const [alias, instrumented] of this.exported()) {
-      if (instrumented.metricsAt(this) === metrics) yield [instrumented.labelFor(alias), instrumented.runs];
+  *exported(): Iterable<readonly [alias: string, source: InstrumentedDataSource]> {
+    for (const [alias, dataSource] of this.monitor.exported) {
+      const source = instrumentedOf(dataSource);
+      if (source !== undefined) yield [alias, source];
     }
-  }
-
-  private exported(): (readonly [alias: string, InstrumentedDataSource])[] {
-    return [...this.monitor.exported]
-      .map(
-        ([alias, dataSource]: readonly [string, DataSource]) => [alias, instrumentedOf(dataSource)] as const,
-      )
-      .filter((entry): entry is readonly [string, InstrumentedDataSource] => entry[1] !== undefined);
   }
 }

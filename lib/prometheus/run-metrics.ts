@@ -1,7 +1,7 @@
 import type { MetricsRegistry } from '../options/option.types';
-import { RUN_OUTCOMES, type RunHistory } from '../runs/history';
+import { RUN_BUCKETS, RUN_OUTCOMES, RunTotals } from '../runs/totals';
 import { type Aggregator, clientOf } from './client';
-import { type MetricKey, type MetricNaming, metricNames } from './names';
+import { familyOf, type MetricKey, type MetricNaming, metricNames } from './names';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
 
 interface RunMetricRow {
@@ -33,58 +33,97 @@ export const RUN_METRICS = {
   },
 } as const satisfies Record<string, RunMetricRow>;
 
-/** From a run that has nothing to apply to one that rebuilds a large table: 0.1 s to 1 h. */
-const BUCKETS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800, 3600];
+/** Exports the connections of an application; what an instrumented DataSource leaves open, it decides. */
+export interface RunHost {
+  readonly registry: MetricsRegistry;
+  readonly naming: MetricNaming;
+  /** The DataSources that it exports now and whose runs are recorded. */
+  exported(): Iterable<readonly [alias: string, source: RunSource]>;
+}
 
-/** Has runs to show under certain names in a certain registry. */
+/** A DataSource whose runs are recorded. */
 export interface RunSource {
-  /** The runs that belong to these metrics, by the label `connection`. */
-  runsOf(metrics: RunMetrics): Iterable<readonly [connection: string, runs: RunHistory]>;
+  readonly runs: RunTotals;
+  /** Those that export it, or have done so. */
+  readonly hosts: ReadonlySet<RunHost>;
+  /** Where a host shows the runs; `undefined` if they have another registry. */
+  metricsAt(host: RunHost): RunMetrics | undefined;
+  /** The label `connection`, where a host exports it under an alias, and where none does. */
+  labelFor(alias?: string): string;
 }
 
 const known = new WeakMap<MetricsRegistry, Map<string, RunMetrics>>();
 
 /**
- * The metrics of runs of one set of names in one registry, shared by all who have runs to show there. They
- * are in the registry as long as there is a source.
+ * The metrics of runs of one set of names in one registry. They show the DataSources that a host exports there, and
+ * those with these names of their own that no host exports. They are in the registry as long as there are any.
  */
 export class RunMetrics implements MetricSet {
-  readonly description: string;
   readonly isClosing = false;
+  private readonly hosts = new Set<RunHost>();
   private readonly sources = new Set<RunSource>();
+  /** The runs of DataSources that are gone, by the label `connection`. */
+  private readonly past = new Map<string, RunTotals>();
   private made: readonly RegisteredMetric[] | undefined;
+  private scrape: ReadonlyMap<string, RunTotals> | undefined;
 
   private constructor(
     readonly registry: MetricsRegistry,
-    readonly key: string,
     private readonly names: Readonly<Record<MetricKey, string>>,
-  ) {
-    this.description = `"${key}"`;
-  }
+  ) {}
 
   static of(registry: MetricsRegistry, naming: MetricNaming): RunMetrics {
-    let byKey = known.get(registry);
-    if (byKey === undefined) known.set(registry, (byKey = new Map<string, RunMetrics>()));
-    const names = metricNames(naming);
-    const key = names[RUN_METRICS.duration.key];
-    let metrics = byKey.get(key);
-    if (metrics === undefined) byKey.set(key, (metrics = new RunMetrics(registry, key, names)));
+    let byFamily = known.get(registry);
+    if (byFamily === undefined) known.set(registry, (byFamily = new Map<string, RunMetrics>()));
+    const family = familyOf(naming);
+    let metrics = byFamily.get(family);
+    if (metrics === undefined)
+      byFamily.set(family, (metrics = new RunMetrics(registry, metricNames(naming))));
     return metrics;
   }
 
+  get key(): string {
+    return this.names[RUN_METRICS.duration.key];
+  }
+
+  get description(): string {
+    return `"${this.key}"`;
+  }
+
   /**
-   * Adds a source, and puts back what was cleared.
+   * Shows what a host exports, and puts back what was cleared.
    *
    * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
    */
-  add(source: RunSource): void {
+  addHost(host: RunHost): void {
+    claim(this);
+    this.hosts.add(host);
+  }
+
+  removeHost(host: RunHost): void {
+    this.hosts.delete(host);
+    this.releaseIfEmpty();
+  }
+
+  /** The same for a DataSource as long as no host exports it. */
+  addSource(source: RunSource): void {
     claim(this);
     this.sources.add(source);
   }
 
-  remove(source: RunSource): void {
+  removeSource(source: RunSource): void {
     this.sources.delete(source);
-    if (this.sources.size === 0) release(this);
+    this.releaseIfEmpty();
+  }
+
+  /** Keeps the runs of a DataSource that nobody can use any more, and lets go of the rest. */
+  retire(source: RunSource): void {
+    addTo(this.past, source.labelFor(), source.runs);
+    this.sources.delete(source);
+  }
+
+  private releaseIfEmpty(): void {
+    if (this.hosts.size + this.sources.size + this.past.size === 0) release(this);
   }
 
   /** Computed at each scrape, so that neither `resetMetrics()` nor another registry loses a run. */
@@ -93,53 +132,48 @@ export class RunMetrics implements MetricSet {
   };
 
   private duration(): RegisteredMetric {
-    const runs = () => this.runs();
     const { Histogram } = clientOf(this.registry);
+    const configuration = this.configuration('duration');
     const histogram = new Histogram({
-      ...this.configuration('duration'),
+      ...configuration,
       labelNames: ['connection', 'outcome'],
-      buckets: BUCKETS,
-      collect() {
-        this.reset();
-        const all = runs();
-        for (const [, connection] of all) {
-          // Both outcomes from the start, so that increase() sees the first run.
-          for (const outcome of RUN_OUTCOMES) this.zero({ connection, outcome });
-        }
-        for (const [{ ended }, connection] of all) {
-          for (const { outcome, seconds } of ended) this.observe({ connection, outcome }, seconds);
-        }
-      },
+      buckets: RUN_BUCKETS,
     });
-    return histogram as RegisteredMetric;
+    const { name, help, aggregator } = configuration;
+    // A client's histogram takes single runs, and no totals.
+    const get = () =>
+      Promise.resolve({ name, help, aggregator, type: 'histogram', values: samplesOf(name, this.totals()) });
+    return Object.assign(histogram, { get, getForPromString: get }) as RegisteredMetric;
   }
 
   private inProgress(): RegisteredMetric {
-    const runs = () => this.runs();
+    const totals = () => this.totals();
     const { Gauge } = clientOf(this.registry);
     const gauge = new Gauge({
       ...this.configuration('inProgress'),
       labelNames: ['connection'],
       collect() {
         this.reset();
-        for (const [{ inProgress }, connection] of runs()) this.inc({ connection }, inProgress);
+        for (const [connection, { inProgress }] of totals()) this.set({ connection }, inProgress);
       },
     });
     return gauge as RegisteredMetric;
   }
 
   private last(): RegisteredMetric {
-    const runs = () => this.runs();
+    const totals = () => this.totals();
     const { Gauge } = clientOf(this.registry);
     const gauge = new Gauge({
       ...this.configuration('last'),
       labelNames: ['connection', 'outcome'],
       collect() {
         this.reset();
-        const byEnd = [...runs()]
-          .flatMap(([{ ended }, connection]) => ended.map((run) => ({ ...run, connection })))
-          .sort((a, b) => a.endedAt - b.endedAt);
-        for (const { connection, outcome, endedAt } of byEnd) this.set({ connection, outcome }, endedAt);
+        for (const [connection, { ended }] of totals()) {
+          for (const outcome of RUN_OUTCOMES) {
+            const { lastEndedAt } = ended[outcome];
+            if (lastEndedAt !== undefined) this.set({ connection, outcome }, lastEndedAt);
+          }
+        }
       },
     });
     return gauge as RegisteredMetric;
@@ -150,14 +184,70 @@ export class RunMetrics implements MetricSet {
     return { name: this.names[key], help, aggregator, registers: [] as [] };
   }
 
-  /** Each DataSource once, whoever shows it. */
-  private runs(): ReadonlyMap<RunHistory, string> {
-    const byHistory = new Map<RunHistory, string>();
-    for (const source of this.sources) {
-      for (const [connection, runs] of source.runsOf(this)) {
-        if (!byHistory.has(runs)) byHistory.set(runs, connection);
+  /** What all three metrics show that are collected in one turn of the event loop: those of one scrape. */
+  private totals(): ReadonlyMap<string, RunTotals> {
+    if (this.scrape === undefined) {
+      this.scrape = this.addUp();
+      void Promise.resolve().then(() => (this.scrape = undefined));
+    }
+    return this.scrape;
+  }
+
+  /** By the label `connection`; each DataSource once, whoever shows it. */
+  private addUp(): ReadonlyMap<string, RunTotals> {
+    const totals = new Map<string, RunTotals>();
+    for (const [connection, runs] of this.past) addTo(totals, connection, runs);
+    const shown = new Set<RunSource>();
+    for (const host of this.hosts) {
+      for (const [alias, source] of host.exported()) {
+        if (shown.has(source) || source.metricsAt(host) !== this) continue;
+        shown.add(source);
+        addTo(totals, source.labelFor(alias), source.runs);
       }
     }
-    return byHistory;
+    const hosted = hostedOf(this.sources);
+    for (const source of this.sources) {
+      if (!hosted.has(source)) addTo(totals, source.labelFor(), source.runs);
+    }
+    return totals;
   }
+}
+
+function addTo(totals: Map<string, RunTotals>, connection: string, runs: RunTotals): void {
+  let sum = totals.get(connection);
+  if (sum === undefined) totals.set(connection, (sum = new RunTotals()));
+  sum.add(runs);
+}
+
+/** Those that a host shows, wherever. Each host is asked once, not once for each of them. */
+function hostedOf(sources: ReadonlySet<RunSource>): ReadonlySet<RunSource> {
+  const hosts = new Set<RunHost>();
+  for (const source of sources) for (const host of source.hosts) hosts.add(host);
+  const hosted = new Set<RunSource>();
+  for (const host of hosts) {
+    for (const [, source] of host.exported()) if (source.metricsAt(host) !== undefined) hosted.add(source);
+  }
+  return hosted;
+}
+
+/** What both clients make of a histogram: for each set of labels the buckets, the sum and the count. */
+function samplesOf(name: string, totals: ReadonlyMap<string, RunTotals>) {
+  return [...totals].flatMap(([connection, { ended }]) =>
+    // Both outcomes from the start, so that increase() sees the first run.
+    RUN_OUTCOMES.flatMap((outcome) => {
+      const labels = { connection, outcome };
+      const { buckets, count, seconds } = ended[outcome];
+      let atMost = 0;
+      return [
+        ...RUN_BUCKETS.map((le, index) => ({
+          labels: { le, ...labels },
+          value: (atMost += buckets[index] ?? 0),
+          metricName: `${name}_bucket`,
+        })),
+        { labels: { le: '+Inf', ...labels }, value: count, metricName: `${name}_bucket` },
+        { labels, value: seconds, metricName: `${name}_sum` },
+        { labels, value: count, metricName: `${name}_count` },
+      ];
+    }),
+  );
 }

@@ -1,8 +1,8 @@
 import type { DataSource, MigrationInterface } from 'typeorm';
 import { clock } from '../clock';
-import type { RunHistory, RunOutcome } from './history';
 import { RunLog } from './log';
 import { type Direction, listenToCalls } from './migration-calls';
+import type { RunOutcome, RunTotals } from './totals';
 
 const DIRECTIONS = { runMigrations: 'up', undoLastMigration: 'down' } as const;
 
@@ -17,10 +17,10 @@ export interface RunObserver {
 type Method = (options?: { fake?: boolean }) => Promise<unknown>;
 
 /**
- * Adds every call of `runMigrations()` and `undoLastMigration()` to a history from now on. Both do what they did:
+ * Adds every call of `runMigrations()` and `undoLastMigration()` to the totals from now on. Both do what they did:
  * same arguments, same result, same error.
  */
-export function recordRuns(dataSource: DataSource, history: RunHistory, observer: RunObserver): void {
+export function recordRuns(dataSource: DataSource, totals: RunTotals, observer: RunObserver): void {
   for (const method of Object.keys(DIRECTIONS) as (keyof typeof DIRECTIONS)[]) {
     const original = Reflect.get(dataSource, method) as Method;
     const recording = function (this: DataSource, ...parameters: Parameters<Method>): Promise<unknown> {
@@ -28,7 +28,7 @@ export function recordRuns(dataSource: DataSource, history: RunHistory, observer
       const isFake = parameters[0]?.fake === true;
       const log = new RunLog(observer.connection(), direction, typeOf(dataSource), isFake);
       const migrations = migrationsOf(dataSource);
-      return recordRun(history, log, () => observer.onChange(), {
+      return recordRun(totals, log, () => observer.onChange(), {
         work: () => original.apply(this, parameters),
         migrations,
         direction,
@@ -45,7 +45,7 @@ interface RunToRecord {
 }
 
 async function recordRun(
-  history: RunHistory,
+  totals: RunTotals,
   log: RunLog,
   onChange: () => void,
   { work, migrations, direction }: RunToRecord,
@@ -53,11 +53,11 @@ async function recordRun(
   const startedAt = clock.now();
   function end(outcome: RunOutcome): number {
     const seconds = (clock.now() - startedAt) / 1000;
-    history.end(outcome, seconds);
+    totals.end(outcome, seconds);
     onChange();
     return seconds;
   }
-  history.begin();
+  totals.begin();
   onChange();
   let result: unknown;
   try {

@@ -1,13 +1,18 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
-import type { DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { MigrationsExporter } from '../../lib';
+import { instrumentMigrations, MigrationsExporter } from '../../lib';
+import { RunMetrics } from '../../lib/prometheus/run-metrics';
 import { closeDataSources, openDataSource } from '../support/data-sources';
 import { RecordingLogger } from '../support/logs';
 import { defineMigrations } from '../support/migrations';
 
 const TENANTS = 1000;
+setFlagsFromString('--expose-gc');
 
 beforeEach(() => Logger.overrideLogger(new RecordingLogger()));
 afterEach(async () => {
@@ -83,3 +88,43 @@ it('keeps nothing of aliases that clashed and were warned about', async () => {
   const before = await clash(2);
   expect(await clash(20)).toBeLessThanOrEqual(before);
 });
+
+it('keeps of instrumented DataSources that are gone no more than their runs, added up', async () => {
+  const registry = new Registry();
+  const seen: WeakRef<DataSource>[] = [];
+  async function migrateAndClose(): Promise<void> {
+    const dataSource = instrumentMigrations(
+      new DataSource({ type: 'better-sqlite3', database: ':memory:', migrations: defineMigrations(1) }),
+      { registry },
+    );
+    seen.push(new WeakRef(dataSource));
+    await dataSource.initialize();
+    await dataSource.runMigrations();
+    await dataSource.destroy();
+  }
+  async function untilGone(): Promise<void> {
+    for (let turn = 0; turn < 50 && seen.some((each) => each.deref() !== undefined); turn += 1)
+      await collectGarbage();
+    await collectGarbage();
+    expect(seen.filter((each) => each.deref() !== undefined)).toEqual([]);
+  }
+  const metrics = RunMetrics.of(registry, {});
+  await migrateAndClose();
+  await untilGone();
+  const ofOne = entriesIn(metrics);
+
+  for (let tenant = 0; tenant < 20; tenant += 1) await migrateAndClose();
+  expect(entriesIn(metrics)).toBeGreaterThan(ofOne);
+  await untilGone();
+
+  expect(entriesIn(metrics)).toBe(ofOne);
+  expect(await registry.metrics()).toMatch(/_count\{connection="default",outcome="succeeded"\} 21\n/);
+});
+
+/** The callbacks of what was collected come in a later turn of the event loop. */
+async function collectGarbage(): Promise<void> {
+  // What a WeakRef was asked for lives until the end of the turn.
+  await setImmediate();
+  (runInNewContext('gc') as () => void)();
+  await setImmediate();
+}

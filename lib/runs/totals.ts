@@ -1,0 +1,54 @@
+export const RUN_OUTCOMES = ['succeeded', 'failed'] as const;
+
+/** How a run of migrations ended. */
+export type RunOutcome = (typeof RUN_OUTCOMES)[number];
+
+/** Seconds: from a run that has nothing to apply to one that rebuilds a large table. */
+export const RUN_BUCKETS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800, 3600];
+
+/** The runs of one outcome that have ended. */
+interface EndedRuns {
+  count: number;
+  /** How long they took, added up. */
+  seconds: number;
+  /** How many took at most as long as each of {@link RUN_BUCKETS}, and longer than the one before. */
+  readonly buckets: number[];
+  /** Unix time in seconds at which the last one ended. */
+  lastEndedAt: number | undefined;
+}
+
+/** Runs, added up: a run that has ended takes no memory of its own. */
+export class RunTotals {
+  inProgress = 0;
+  readonly ended: Readonly<Record<RunOutcome, EndedRuns>> = { succeeded: noRuns(), failed: noRuns() };
+
+  begin(): void {
+    this.inProgress += 1;
+  }
+
+  end(outcome: RunOutcome, seconds: number): void {
+    const runs = this.ended[outcome];
+    const bucket = RUN_BUCKETS.findIndex((bound) => seconds <= bound);
+    if (bucket !== -1) runs.buckets[bucket] = (runs.buckets[bucket] ?? 0) + 1;
+    runs.count += 1;
+    runs.seconds += seconds;
+    runs.lastEndedAt = Date.now() / 1000;
+    this.inProgress -= 1;
+  }
+
+  add(other: RunTotals): void {
+    this.inProgress += other.inProgress;
+    for (const outcome of RUN_OUTCOMES) {
+      const runs = this.ended[outcome];
+      const { count, seconds, buckets, lastEndedAt } = other.ended[outcome];
+      runs.count += count;
+      runs.seconds += seconds;
+      buckets.forEach((more, index) => (runs.buckets[index] = (runs.buckets[index] ?? 0) + more));
+      if (lastEndedAt !== undefined) runs.lastEndedAt = Math.max(runs.lastEndedAt ?? 0, lastEndedAt);
+    }
+  }
+}
+
+function noRuns(): EndedRuns {
+  return { count: 0, seconds: 0, buckets: RUN_BUCKETS.map(() => 0), lastEndedAt: undefined };
+}
