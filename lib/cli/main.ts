@@ -18,6 +18,11 @@ process.on('exit', () => {
   process.exitCode = EXIT.unknown;
   output.note('A loaded file ended the process before the migrations could be read.');
 });
+// Nothing is left that could settle what the command waits for.
+process.on('beforeExit', () => {
+  output.note('A loaded file waits for something that never comes: look for a promise that nothing settles.');
+  end(EXIT.unknown);
+});
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 
