@@ -88,7 +88,7 @@ module.exports = {
       name: 'no-dev-dependency-in-lib',
       severity: 'error',
       from: { path: '^lib/' },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm-peer'] },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm-peer', 'type-only'] },
     },
     {
       name: 'lib-imports-only-lib',

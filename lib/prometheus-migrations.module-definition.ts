@@ -7,8 +7,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE
     .setFactoryMethodName('createPrometheusMigrationsOptions')
     .build();
 
-/** Token of the module's options, checked and completed. */
-export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
+export { RESOLVED_OPTIONS } from './options/tokens';
 /** Token of the number of one module's definition. */
 export const DEFINITION = Symbol('DEFINITION');
 /** Token of the routes of one module's pages. */

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { DataSource } from 'typeorm';
 import { MigrationFailure } from '../migration/failure';
-import { shortMessage } from './command-error';
 import { LONGEST_TIMER } from './flags';
+import { loadMessage } from './load-error';
 import { makeReadOnly, openReadOnly, sqliteFile } from './read-only';
+import { initialized, LOADING } from './still-loading';
 import { withTimeout } from './with-timeout';
 
 type Initialize = (this: DataSource) => Promise<DataSource>;
@@ -31,8 +32,14 @@ export class Connections {
   /** DataSources whose fault was noted already. */
   private readonly told = new WeakSet<DataSource>();
 
-  /** @param timeout - milliseconds in which a connection must be made */
-  constructor(private readonly timeout: number) {}
+  /**
+   * @param timeout - milliseconds in which a connection must be made
+   * @param loading - milliseconds in which its files must be loaded
+   */
+  constructor(
+    private readonly timeout: number,
+    private readonly loading = LOADING,
+  ) {}
 
   /** Why a DataSource is not connected; `undefined` if it is. */
   readonly errorOf = (dataSource: DataSource): unknown => this.failures.get(dataSource);
@@ -72,7 +79,7 @@ export class Connections {
     if (!this.faults.has(dataSource)) return;
     this.told.add(dataSource);
     note(
-      `${alias}: the files of its migrations could not be loaded. ${shortMessage(this.faults.get(dataSource))} ` +
+      `${alias}: the files of its migrations could not be loaded. ${loadMessage(this.faults.get(dataSource))} ` +
         'Look at the paths in the option migrations; TypeScript files need a loader (--import or --require).',
     );
   }
@@ -92,7 +99,7 @@ export class Connections {
       this.prepare(dataSource);
       if (lacksFile(dataSource)) throw this.failed(dataSource, MISSING_FILE);
       this.openFile(dataSource);
-      await initialize.call(dataSource);
+      await initialized(initialize.call(dataSource), dataSource, this.loading + 2 * this.timeout);
     } catch (error) {
       // Not thrown: Nest would try again for half a minute.
       if (!this.failures.has(dataSource)) {

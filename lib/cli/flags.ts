@@ -38,16 +38,16 @@ export const LONGEST_TIMER = 2 ** 31 - 1;
 export const FLAGS = {
   'data-source': {
     short: 'd',
-    value: '[alias=]file',
+    value: '[alias=]file[#export]',
     multiple: true,
     commands: BOTH,
-    help: 'A file that exports one TypeORM DataSource. Repeat it for several. Without an alias the connection is called "default", or after the file if there are several without one.',
+    help: 'A file that exports a TypeORM DataSource; #export names one of several. Repeat it for several. Without an alias the connection is called "default", or after the export or the file if there are several without one.',
   },
   module: {
     short: 'm',
     value: 'file',
     commands: BOTH,
-    help: 'A file that exports a Nest module: every DataSource of it is read. Constructors and factories of its providers run; lifecycle hooks such as onModuleInit do not.',
+    help: 'A file that exports a Nest module: every DataSource that its application would export is read. Constructors and factories of its providers run; lifecycle hooks such as onModuleInit do not.',
   },
   import: {
     value: 'module',

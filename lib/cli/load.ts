@@ -3,8 +3,10 @@ import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CommandError, shortMessage } from './command-error';
 import { importFrom, requireFrom } from './import-from';
+import { loadMessage } from './load-error';
 import { isEsModule } from './package-type';
-import { isTypeScript, registerTypeScript } from './typescript';
+import { resolvePathAliases } from './path-aliases';
+import { isTypeScript, registerTypeScript, useProjectConfiguration } from './typescript';
 
 export interface Preloads {
   readonly imports: readonly string[];
@@ -14,6 +16,10 @@ export interface Preloads {
 /** A file that was loaded, and what it exports, by name. */
 export interface LoadedFile {
   readonly folder: string;
+  /** Whether Node.js takes it for an ES module. */
+  readonly isModule: boolean;
+  /** What loads its TypeScript, if that is known. */
+  readonly loader: string | undefined;
   readonly exported: Readonly<Record<string, unknown>>;
 }
 
@@ -22,7 +28,9 @@ export class FileLoader {
   /** What Node.js has loaded, or is told to load, before the files. */
   private readonly specifiers: readonly string[];
   /** Whether a TypeScript loader is registered, for ES modules (`true`) and for CommonJS (`false`). */
-  private readonly registered = new Set<boolean>();
+  private readonly registered = new Map<boolean, string | undefined>();
+  /** Likewise, whether path aliases are resolved. */
+  private readonly resolvesAliases = new Set<boolean>();
   private arePreloaded = false;
 
   /** @param onFile - called with the path of each file before it is loaded */
@@ -42,23 +50,33 @@ export class FileLoader {
   async load(name: string): Promise<LoadedFile> {
     const file = pathOf(name);
     this.onFile(file);
-    await this.preload();
     const folder = dirname(file);
+    useProjectConfiguration(folder);
+    await this.preload();
     const isModule = isEsModule(file);
     if (isTypeScript(file)) await this.registerTypeScript(name, folder, isModule);
+    const loader = this.specifiers.find(loadsTypeScript) ?? this.registered.get(isModule);
     try {
-      return { folder, exported: exportsOf(await importOrRequire(file, isModule)) };
+      return { folder, isModule, loader, exported: exportsOf(await importOrRequire(file, isModule)) };
     } catch (error) {
-      throw new CommandError(`${name} could not be loaded. ${shortMessage(error)}${hint(error)}`);
+      throw new CommandError(`${name} could not be loaded. ${loadMessage(error, loader)}`);
     }
   }
 
   private async registerTypeScript(name: string, folder: string, isModule: boolean): Promise<void> {
-    if (this.registered.has(isModule) || this.specifiers.some(loadsTypeScript)) return;
-    this.registered.add(isModule);
-    const isRegistered = await registerTypeScript(folder, isModule);
+    if (!this.registered.has(isModule) && !this.specifiers.some(loadsTypeScript)) {
+      await this.registerLoader(name, folder, isModule);
+    }
+    // After the loader: what was registered last is asked first.
+    if (!this.resolvesAliases.has(isModule)) resolvePathAliases(isModule);
+    this.resolvesAliases.add(isModule);
+  }
+
+  private async registerLoader(name: string, folder: string, isModule: boolean): Promise<void> {
+    const loader = await loaded(name, () => registerTypeScript(folder, isModule));
+    this.registered.set(isModule, loader);
     // A loader of another name may be among the preloads.
-    if (isRegistered || this.specifiers.length > 0) return;
+    if (loader !== undefined || this.specifiers.length > 0) return;
     throw new CommandError(
       `${name} is TypeScript, and no loader for it is installed. ` +
         'Install @swc-node/register (npm install --save-dev @swc-node/register @swc/core), or pass another with --import or --require.',
@@ -70,10 +88,10 @@ export class FileLoader {
     this.arePreloaded = true;
     const { imports, requires } = this.preloads;
     for (const specifier of requires) {
-      await preloaded('--require', specifier, () => requireFrom(process.cwd(), specifier));
+      await loaded(`--require ${specifier}`, () => requireFrom(process.cwd(), specifier));
     }
     for (const specifier of imports) {
-      await preloaded('--import', specifier, () => importFrom(process.cwd(), specifier));
+      await loaded(`--import ${specifier}`, () => importFrom(process.cwd(), specifier));
     }
   }
 }
@@ -131,11 +149,12 @@ function loadsTypeScript(specifier: string): boolean {
   return /swc|ts-node|tsx|jiti|esbuild|babel|sucrase|tsimp|^[./]|^(file|data):/.test(specifier);
 }
 
-async function preloaded(flag: string, specifier: string, load: () => unknown): Promise<void> {
+/** @throws {@link CommandError} that names what could not be loaded */
+async function loaded<T>(what: string, load: () => T): Promise<Awaited<T>> {
   try {
-    await load();
+    return await load();
   } catch (error) {
-    throw new CommandError(`${flag} ${specifier} could not be loaded. ${shortMessage(error)}`);
+    throw new CommandError(`${what} could not be loaded. ${loadMessage(error)}`);
   }
 }
 
@@ -157,19 +176,4 @@ async function importOrRequire(file: string, isModule: boolean): Promise<unknown
 function exportsOf(loaded: unknown): Readonly<Record<string, unknown>> {
   const isNamespace = typeof loaded === 'object' && loaded !== null && !('@instanceof' in loaded);
   return isNamespace ? (loaded as Record<string, unknown>) : { default: loaded };
-}
-
-/** What a person can do about errors that a missing or weak TypeScript loader brings. */
-function hint(error: unknown): string {
-  const { name, code, message } = (error ?? {}) as { name?: unknown; code?: unknown; message?: unknown };
-  if (name === 'ColumnTypeUndefinedError' || name === 'ColumnTypeNotDefinedError') {
-    return (
-      ' The TypeScript loader has no decorator metadata: install @swc-node/register or ts-node, ' +
-      'and set emitDecoratorMetadata in tsconfig.json.'
-    );
-  }
-  const isSyntax = name === 'SyntaxError' || code === 'ERR_UNKNOWN_FILE_EXTENSION';
-  return isSyntax && !String(message).includes('JSON')
-    ? ' If it is TypeScript, pass a loader with --import or --require.'
-    : '';
 }

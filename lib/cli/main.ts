@@ -15,7 +15,7 @@ const end = new End(process, (how) => output.note(ENDED_EARLY[how]));
 
 const ENDED_EARLY: Readonly<Record<EarlyEnd, string>> = {
   exit: 'A loaded file ended the process before the migrations could be read.',
-  idle: 'The migrations could not be read: something that a loaded file or a provider waits for never comes.',
+  idle: 'A loaded file waits for something that never comes: look for a promise that nothing settles.',
 };
 
 process.on('uncaughtException', fail);

@@ -1,42 +1,117 @@
 import type * as core from '@nestjs/core';
-import type { DynamicModule, Type } from '@nestjs/common';
-import type { DataSourceCandidate } from '../data-source/alias';
+import type { LoggerService } from '@nestjs/common';
+import { type DataSourceCandidate, nameDataSources } from '../data-source/alias';
 import { DataSourceExplorer } from '../data-source/explorer';
-import { CommandError, shortMessage } from './command-error';
-import { requireFrom, resolveFrom } from './import-from';
+import { isDataSource } from '../data-source/brand';
+import type { SelectionOptions } from '../monitor/selection';
+import { RESOLVED_OPTIONS } from '../options/tokens';
+import { CommandError } from './command-error';
+import { importFrom, requireFrom, resolveFrom } from './import-from';
+import { isNestModule, type NestModule } from './is-nest-module';
 import { exportsOfKind, type LoadedFile } from './load';
-
-type NestModule = Type | DynamicModule;
+import { loadMessage } from './load-error';
 
 /**
- * The DataSources in the container of a Nest module. Its providers are made; its lifecycle hooks do not
- * run: they start consumers and jobs, open ports, and may refuse to start because of the migrations.
+ * The DataSources of a Nest module that its application would export, by the same names. Its providers are made;
+ * its lifecycle hooks do not run: they start consumers and jobs, open ports, and may refuse to start because of
+ * the migrations.
  *
  * @param name - the file, as it was named on the command line
- * @throws {@link CommandError} if the file exports no module, or its providers cannot be made
+ * @param named - aliases that the command line gives to others
+ * @throws {@link CommandError} if the file exports no module, its providers cannot be made, or one of its
+ * connections cannot be read
  */
 export async function dataSourcesOfModule(
   name: string,
-  { folder, exported }: LoadedFile,
+  { folder, isModule, loader, exported }: LoadedFile,
+  named: readonly string[],
 ): Promise<DataSourceCandidate[]> {
   if (resolveFrom(folder, '@nestjs/core') === undefined) {
     throw new CommandError(`${name} has no @nestjs/core to start with. Install it beside the module.`);
   }
-  const nest = requireFrom(folder, '@nestjs/core') as typeof core;
+  // A loader may give to `import` another instance of an ES module than to `require`.
+  const nest = (await (isModule ? importFrom : requireFrom)(folder, '@nestjs/core')) as typeof core;
   const module = await moduleIn(name, exported);
+  let discovery: core.DiscoveryService;
   try {
-    const context = await withoutHooks(nest, () =>
-      nest.NestFactory.createApplicationContext(
-        { module: CommandModule, imports: [module as DynamicModule, nest.DiscoveryModule] },
-        { logger: false, abortOnError: false },
-      ),
-    );
-    const found = new DataSourceExplorer(context.get(nest.DiscoveryService)).explore();
-    if (found.length > 0) return found;
+    const context = await withoutHooks(nest, () => createContext(nest, module));
+    discovery = context.get(nest.DiscoveryService);
   } catch (error) {
-    throw new CommandError(`The providers of ${name} could not be made. ${shortMessage(error)}`);
+    throw new CommandError(`The providers of ${name} could not be made. ${loadMessage(error, loader)}`);
   }
-  throw new CommandError(`${name} has no TypeORM DataSource: there is nothing to read.`);
+  return exportedOf(name, discovery, named);
+}
+
+function createContext(nest: typeof core, module: NestModule) {
+  return new Promise<Awaited<ReturnType<typeof nest.NestFactory.createApplicationContext>>>(
+    (resolve, reject) => {
+      nest.NestFactory.createApplicationContext(
+        { module: CommandModule, imports: [module as never, nest.DiscoveryModule] },
+        { logger: new RetryListener(reject), abortOnError: false },
+      ).then(resolve, reject);
+    },
+  );
+}
+
+/**
+ * Notices that `TypeOrmModule` is about to try again, ten times in half a minute. A database that is down is none
+ * of its errors here, because `initialize()` does not throw: what is left stays as it is.
+ */
+class RetryListener implements LoggerService {
+  constructor(private readonly fail: (error: unknown) => void) {}
+
+  error(message: unknown, ...[stack, context]: unknown[]): void {
+    if (context !== 'TypeOrmModule' || !String(message).startsWith('Unable to connect to the database'))
+      return;
+    const [, name = 'Error', text = ''] = /^(\w+): ?(.*)/.exec(String(stack)) ?? [];
+    // A driver's error has no name of its own, and its message may quote a user or a query.
+    const isOfDriver = /^error$/i.test(name);
+    this.fail({ name, message: isOfDriver ? 'the DataSource could not be made' : text });
+  }
+
+  log(): void {}
+  warn(): void {}
+}
+
+/** What every module of this package exports of the container: its options, and what it leaves out. */
+function exportedOf(
+  name: string,
+  discovery: core.DiscoveryService,
+  named: readonly string[],
+): DataSourceCandidate[] {
+  const explorer = new DataSourceExplorer(discovery);
+  const found = explorer.explore();
+  const modules = optionsOf(discovery);
+  const all = modules.map(({ dataSources, exclude }) => {
+    const explicit = Object.entries(dataSources).map(([alias, dataSource]) => ({ alias, dataSource }));
+    return [...nameDataSources(explicit, found).named].filter(([alias]) => !exclude.includes(alias));
+  });
+  const candidates = all.flat().map(([alias, dataSource]) => ({ alias, dataSource }));
+  const known = new Set([...named, ...candidates.map(({ alias }) => alias)]);
+  const missing = [...explorer.requestScoped()].filter(
+    (alias) => !known.has(alias) && modules.some(({ exclude }) => !exclude.includes(alias)),
+  );
+  if (missing.length > 0) {
+    throw new CommandError(
+      `${name}: ${missing.join(', ')} is request-scoped, and there is no instance of it to read. ` +
+        `Pass one with --data-source ${missing[0] ?? ''}=<file>, or leave it out with the option exclude.`,
+    );
+  }
+  if (candidates.length > 0) return candidates;
+  throw new CommandError(
+    found.length === 0
+      ? `${name} has no TypeORM DataSource: there is nothing to read.`
+      : `${name} leaves out every DataSource with the option exclude: there is nothing to read.`,
+  );
+}
+
+/** The options of this package's modules. An application without has none, and would leave nothing out. */
+function optionsOf(discovery: core.DiscoveryService): readonly SelectionOptions[] {
+  const options = discovery
+    .getProviders()
+    .filter(({ token }) => token === RESOLVED_OPTIONS)
+    .map(({ instance }) => instance as SelectionOptions);
+  return options.length > 0 ? options : [{ dataSources: {}, exclude: [] }];
 }
 
 class CommandModule {}
@@ -68,16 +143,11 @@ async function moduleIn(name: string, exported: LoadedFile['exported']): Promise
     candidates.size === 0
       ? 'exports no Nest module'
       : `exports ${candidates.size} Nest modules (${[...candidates.values()].join(', ')})`;
+  const hasDataSource = Object.values(exported).some(isDataSource);
   throw new CommandError(
-    `${name} ${problem}. Export the module with your DataSources, as its default export.`,
+    `${name} ${problem}. ` +
+      (hasDataSource
+        ? `It exports a DataSource: pass it with --data-source ${name}`
+        : 'Export the module with your DataSources, as its default export.'),
   );
-}
-
-const MODULE_METADATA = ['imports', 'providers', 'controllers', 'exports'];
-
-function isNestModule(value: unknown): value is NestModule {
-  if (typeof value === 'function') {
-    return MODULE_METADATA.some((key) => Reflect.hasMetadata(key, value));
-  }
-  return typeof value === 'object' && value !== null && typeof (value as DynamicModule).module === 'function';
 }

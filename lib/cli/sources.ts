@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { type DataSourceCandidate, nameDataSources } from '../data-source/alias';
@@ -5,7 +6,9 @@ import { isDataSource } from '../data-source/brand';
 import { CommandError } from './command-error';
 import type { Connections } from './connections';
 import type { Invocation } from './flags';
+import { isNestModule } from './is-nest-module';
 import { exportsOfKind, FileLoader, type LoadedFile } from './load';
+import { LOADING } from './still-loading';
 import { onTypeorm, typeormOf } from './typeorm-copies';
 import { withTimeout } from './with-timeout';
 
@@ -26,9 +29,6 @@ export function loadSources(
   });
 }
 
-/** Milliseconds that files and the providers of a module may take to load. */
-const LOADING = 60_000;
-
 async function load(
   { dataSources, module, imports, requires }: Invocation,
   connections: Connections,
@@ -37,42 +37,65 @@ async function load(
     typeormOf(file, (DataSource) => connections.guard(DataSource.prototype)),
   );
   const named: DataSourceCandidate[] = [];
-  for (const { alias, name } of namedFiles(dataSources)) {
-    named.push({ alias, dataSource: await dataSourceIn(name, await loader.load(name)) });
+  for (const { alias, name, key } of namedFiles(dataSources)) {
+    named.push({ alias, dataSource: await dataSourceIn(name, exportOf(name, key, await loader.load(name))) });
   }
   if (module === undefined) return nameDataSources(named, []).named;
   const loaded = await loader.load(module);
   const { dataSourcesOfModule } = await import('./nest-module.js');
-  const found = await dataSourcesOfModule(module, loaded);
+  const aliases = named.map(({ alias }) => alias);
+  const found = await dataSourcesOfModule(module, loaded, aliases);
   return nameDataSources(named, found).named;
 }
 
 interface NamedFile {
   readonly alias: string;
   readonly name: string;
+  /** The export, if it is named. */
+  readonly key: string | undefined;
 }
 
-/** The aliases of `[alias=]file`. */
+/** The parts of `[alias=]file[#export]`. */
 function namedFiles(given: readonly string[]): NamedFile[] {
   const parsed = given.map((text) => {
-    const [, alias, name = text] = /^([^=/\\]*)=(.*)$/.exec(text) ?? [];
+    const [, alias, path = text] = /^([^=/\\]*)=(.*)$/.exec(text) ?? [];
+    const [, name = path, key] = (existsSync(path) ? null : /^(.+)#([^#/\\]+)$/.exec(path)) ?? [];
     if (alias === '' || name === '') {
       throw new CommandError(`--data-source is "${text}". Give a file, or alias=file.`);
     }
-    return { alias, name };
+    return { alias, name, key };
   });
   const bare = parsed.filter(({ alias }) => alias === undefined).length;
-  const files = parsed.map(({ alias, name }) => ({
+  const files = parsed.map(({ alias, name, key }) => ({
     name,
-    alias: alias ?? (bare > 1 ? basename(name, extname(name)) : 'default'),
+    key,
+    alias: alias ?? (bare > 1 ? (nameOfExport(key) ?? basename(name, extname(name))) : 'default'),
   }));
   const twice = files.find(({ alias }, index) => files.findIndex((other) => other.alias === alias) < index);
   if (twice !== undefined) {
     throw new CommandError(
-      `Two connections would be called "${twice.alias}". Name one: --data-source other=${twice.name}`,
+      `Two connections would be called "${twice.alias}". Name one: --data-source other=${twice.name}${twice.key === undefined ? '' : `#${twice.key}`}`,
     );
   }
   return files;
+}
+
+/** As the alias of an injection token: `ordersDataSource` is `orders`. */
+function nameOfExport(key: string | undefined): string | undefined {
+  return key === undefined || key === 'default' ? undefined : key.replace(/DataSource$/, '') || key;
+}
+
+/** What `#export` leaves of a file. */
+function exportOf(name: string, key: string | undefined, file: LoadedFile): LoadedFile {
+  if (key === undefined) return file;
+  if (!Object.hasOwn(file.exported, key)) {
+    throw new CommandError(`${name} exports no "${key}". It exports ${namesOf(file.exported)}.`);
+  }
+  return { ...file, exported: { [key]: file.exported[key] } };
+}
+
+function namesOf(exported: LoadedFile['exported']): string {
+  return Object.keys(exported).join(', ') || 'nothing';
 }
 
 /**
@@ -87,15 +110,16 @@ async function dataSourceIn(name: string, { exported }: LoadedFile): Promise<Dat
   );
   const [first] = found.keys();
   if (first === undefined) {
-    const keys = Object.keys(exported).join(', ') || 'nothing';
+    const isModule = Object.values(exported).some(isNestModule);
     throw new CommandError(
-      `${name} exports no TypeORM DataSource (it exports ${keys}). Export the result of new DataSource(…).`,
+      `${name} exports no TypeORM DataSource (it exports ${namesOf(exported)}). ` +
+        (isModule ? `Pass a Nest module with --module ${name}` : 'Export the result of new DataSource(…).'),
     );
   }
   if (found.size > 1) {
     throw new CommandError(
       `${name} exports ${found.size} DataSources (${[...found.values()].join(', ')}). ` +
-        'Export each from a file of its own, and repeat --data-source.',
+        `Name one: --data-source ${name}#${[...found.values()][0] ?? ''}, and repeat it for the others.`,
     );
   }
   return first;

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
-import { extname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { importFrom, requireFrom, resolveFrom } from './import-from';
 import { nearest } from './package-type';
@@ -43,18 +44,35 @@ export function isTypeScript(file: string): boolean {
  * Lets Node.js load TypeScript files of a folder, by the loader that its project has installed.
  *
  * @param isModule - whether they are ES modules
- * @returns whether there is one
+ * @returns the name of the loader; `undefined` if there is none
  */
-export async function registerTypeScript(folder: string, isModule: boolean): Promise<boolean> {
+export async function registerTypeScript(folder: string, isModule: boolean): Promise<string | undefined> {
   const loader = TYPESCRIPT_LOADERS.find(({ name }) => resolveFrom(folder, name) !== undefined);
-  if (loader === undefined) return false;
-  useProjectConfiguration(folder);
+  if (loader === undefined) return undefined;
   await (isModule ? loader.esModules(folder) : loader.commonJs(folder));
-  return true;
+  return loader.name;
 }
 
-/** Loaders look for tsconfig.json in the working directory, which may be that of a monorepo. */
-function useProjectConfiguration(folder: string): void {
-  const configuration = nearest(folder, 'tsconfig.json');
-  if (configuration !== undefined) process.env['TS_NODE_PROJECT'] ??= configuration;
+/**
+ * Tells loaders which project a folder belongs to, before any of them is loaded. They look for tsconfig.json in
+ * the working directory, which may be that of a monorepo.
+ */
+export function useProjectConfiguration(folder: string): void {
+  const configuration = configurationOf(folder);
+  if (configuration === undefined) return;
+  // tsconfig-paths, ts-node and @swc-node/register read the first one.
+  process.env['TS_NODE_PROJECT'] ??= configuration;
+  process.env['TSX_TSCONFIG_PATH'] ??= configuration;
+}
+
+/** Where Nx and Angular keep the compiler options of a project's own code. */
+const OWN_CODE = ['tsconfig.app.json', 'tsconfig.lib.json'];
+
+/** The nearest tsconfig.json, or the file for the project's own code that it refers to. */
+export function configurationOf(folder: string): string | undefined {
+  const file = nearest(folder, 'tsconfig.json');
+  if (file === undefined) return undefined;
+  const text = readFileSync(file, 'utf8');
+  const name = OWN_CODE.find((own) => text.includes(`"./${own}"`));
+  return name === undefined ? file : join(dirname(file), name);
 }

@@ -178,12 +178,12 @@ describe('a file that', PATIENCE, () => {
     [
       'sets an exit code and never settles',
       'process.exitCode = 0; module.exports = new Promise(() => {});',
-      'waits for never comes',
+      'waits for something that never comes',
     ],
     [
       'exports a promise that never settles',
       'exports.dataSource = new Promise(() => {});',
-      'waits for never comes',
+      'waits for something that never comes',
     ],
     [
       'throws',
@@ -234,7 +234,7 @@ describe('a file that', PATIENCE, () => {
   it('awaits for ever at its top level: 2', async () => {
     project.write('data-source.mjs', 'await new Promise(() => {});', 'export default 1;');
     const ended = await run('check --data-source data-source.mjs');
-    expect(ended.stderr).toContain('waits for never comes');
+    expect(ended.stderr).toContain('waits for something that never comes');
     expectOneLine(ended);
   });
 

@@ -6,7 +6,9 @@ import { connect } from 'node:net';
 import { relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PrometheusMigrationsModule } from '../../lib';
+import type { DataSource } from 'typeorm';
 import { CommandError } from '../../lib/cli/command-error';
+import { initialized } from '../../lib/cli/still-loading';
 import { command } from '../support/command';
 import { freePort } from '../support/free-port';
 import { MIGRATIONS, Project } from '../support/project';
@@ -120,7 +122,7 @@ describe('--data-source', () => {
     [
       'two DataSources',
       "const { AppDataSource: a } = require('./data-source.js'); const { DataSource } = require('typeorm'); exports.a = a; exports.b = new DataSource(a.options);",
-      'exports 2 DataSources (a, b). Export each from a file of its own, and repeat --data-source.',
+      'exports 2 DataSources (a, b). Name one: --data-source ',
     ],
     [
       'none',
@@ -128,6 +130,37 @@ describe('--data-source', () => {
       'exports no TypeORM DataSource (it exports options). Export the result of new DataSource(…).',
     ],
     ['nothing', '', 'it exports nothing'],
+    [
+      'a Nest module',
+      "require('reflect-metadata'); class AppModule {} require('@nestjs/common').Module({ imports: [] })(AppModule); exports.AppModule = AppModule;",
+      'Pass a Nest module with --module ',
+    ],
+    [
+      'a repository on load',
+      "require('./data-source.js').AppDataSource.getMetadata('User');",
+      'This command loads no entities. Call getRepository() and the like in a function',
+    ],
+    [
+      'an alias',
+      "require('src/entities/user');",
+      'If it is a path alias, tsconfig.json beside the file needs it',
+    ],
+    ['a syntax error', 'const = 1;', 'a.js:1: Unexpected token'],
+    [
+      'an error of ts-node',
+      "throw Object.assign(new Error('⨯ Unable to compile TypeScript:\\nerror TS5011: Set rootDir.\\n'), { name: 'TSError' });",
+      'could not be loaded. TSError: error TS5011: Set rootDir.',
+    ],
+    [
+      'an error of swc',
+      "throw Object.assign(new Error('  \\u001b[31mx\\u001b[0m Expression expected\\n   ,-[/app/src/a.ts:3:1]\\n 3 | const = 1'), { code: 'GenericFailure' });",
+      'could not be loaded. Error: /app/src/a.ts:3:1: Expression expected.',
+    ],
+    [
+      'an error of esbuild',
+      "throw Object.assign(new Error('Transform failed with 1 error:\\n/app/src/a.ts:3:6: ERROR: Expected identifier'), { name: 'TransformError' });",
+      'could not be loaded. TransformError: /app/src/a.ts:3:6: ERROR: Expected identifier.',
+    ],
     [
       'a class',
       "exports.default = require('typeorm').DataSource;",
@@ -217,6 +250,46 @@ describe('--data-source', () => {
       '--data-source is "=orders.js". Give a file, or alias=file.',
     );
     expect(await fault('-d', 'x=')).toBe('--data-source is "x=". Give a file, or alias=file.');
+  });
+
+  it('takes one of the exports of a file, under its name', async () => {
+    project.dataSource('data-source.js');
+    project.write(
+      'both.js',
+      "const { AppDataSource } = require('./data-source.js'); const { DataSource } = require('typeorm');",
+      'exports.ordersDataSource = AppDataSource; exports.default = new DataSource(AppDataSource.options);',
+      'exports.helper = 1;',
+    );
+    project.dataSource('a#b.js');
+    process.chdir(project.folder);
+    expect(await connections('-d', 'both.js#ordersDataSource')).toEqual(['default']);
+    expect(await connections('-d', 'both.js#ordersDataSource', '-d', 'both.js#default')).toEqual([
+      'orders',
+      'both',
+    ]);
+    expect(await connections('-d', 'shop=both.js#default', '-d', 'both.js#ordersDataSource')).toEqual([
+      'shop',
+      'default',
+    ]);
+    expect(await connections('-d', 'a#b.js')).toEqual(['default']);
+    expect(await fault('-d', 'both.js#users')).toBe(
+      'both.js exports no "users". It exports ordersDataSource, default, helper.',
+    );
+    expect(await fault('-d', 'both.js#helper')).toContain('both.js exports no TypeORM DataSource');
+    expect(await fault('-d', 'both.js')).toContain('Name one: --data-source both.js#ordersDataSource');
+  });
+
+  it('names a migration file that never finishes loading', async () => {
+    const file = project.dataSource('data-source.js', {
+      defined: [],
+      options: `migrations: ['${project.path('migrations/*.mjs')}']`,
+    });
+    project.write('migrations/1.mjs', 'export class First1700000000000 { async up() {} async down() {} }');
+    const stuck = project.write('migrations/2.mjs', 'await new Promise(() => {});');
+    const { AppDataSource } = createRequire(__filename)(file) as { AppDataSource: DataSource };
+    const late = initialized(AppDataSource.initialize(), AppDataSource, 500);
+    await expect(late).rejects.toThrow(`${stuck}: not loaded within 0.5 s.`);
+    await AppDataSource.destroy();
   });
 
   it('loads migrations by globs, and says if they cannot be loaded', async () => {
@@ -420,6 +493,52 @@ describe('--module', () => {
     expect(await connections('-m', file, '-d', `extra=${extra}`)).toEqual(['extra', 'default', 'reports']);
   });
 
+  /** Another module beside the same DataSource. */
+  const again = (...lines: string[]) => project.write(`module-${(files += 1)}.js`, ...NEST, ...lines);
+  let files = 0;
+
+  it('reads what the application would export, under the same names', async () => {
+    Object.assign(globalThis, { PrometheusMigrationsModule });
+    module();
+    const options =
+      "{ dataSources: { reports: new (require('typeorm').DataSource)(dataSource.options), again: dataSource }, exclude: ['left'] }";
+    const imports = `typeorm(), typeorm({ name: 'left' }), { module: class Own {}, providers: [{ provide: 'ownDataSource', useValue: dataSource }] }`;
+    for (const own of [`forRoot(${options})`, `forRootAsync({ useFactory: async () => (${options}) })`]) {
+      const file = again(
+        `exports.AppModule = decorate({ imports: [${imports}, globalThis.PrometheusMigrationsModule.${own}] });`,
+      );
+      expect(await connections('-m', file)).toEqual(['reports', 'again', 'default']);
+    }
+    const file = again(
+      "const own = (options) => globalThis.PrometheusMigrationsModule.forRoot(options); exports.AppModule = decorate({ imports: [typeorm(), own({ exclude: ['default'] })] });",
+    );
+    expect(await fault('-m', file)).toContain('leaves out every DataSource with the option exclude');
+  });
+
+  it('names a request-scoped DataSource, unless it is passed or left out', async () => {
+    Object.assign(globalThis, { PrometheusMigrationsModule });
+    const scoped = "providers: [{ provide: 'tenantDataSource', scope: 2, useFactory: () => dataSource }]";
+    const file = module(`exports.AppModule = decorate({ imports: [typeorm()], ${scoped} });`);
+    expect(await fault('-m', file)).toContain(
+      ': tenant is request-scoped, and there is no instance of it to',
+    );
+    const extra = project.dataSource('extra.js');
+    expect(await connections('-m', file, '-d', `tenant=${extra}`)).toEqual(['tenant', 'default']);
+    const without = again(
+      `exports.AppModule = decorate({ imports: [typeorm(), globalThis.PrometheusMigrationsModule.forRoot({ exclude: ['tenant'] })], ${scoped} });`,
+    );
+    expect(await connections('-m', without)).toEqual(['default']);
+  });
+
+  it('does not try an error of the constructor again', async () => {
+    const file = module(
+      'exports.AppModule = decorate({ imports: [TypeOrmModule.forRoot({ type: undefined, retryAttempts: 50 })] });',
+    );
+    const began = performance.now();
+    expect(await fault('-m', file)).toContain('could not be made. MissingDriverError: Wrong driver');
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
+
   it('runs no lifecycle hook', async () => {
     const hooks = [
       'onModuleInit',
@@ -465,6 +584,11 @@ describe('--module', () => {
       'no module',
       'exports.options = {};',
       'exports no Nest module. Export the module with your DataSources, as its default export.',
+    ],
+    [
+      'a DataSource',
+      "exports.it = new (require('typeorm').DataSource)(dataSource.options);",
+      'It exports a DataSource: pass it with --data-source ',
     ],
     [
       'several modules',

@@ -73,8 +73,8 @@ describe('parseInvocation', () => {
     ['metrics -q', '-q is not a flag of metrics, but of check.'],
     ['metrics --fail-on unknown', '--fail-on is not a flag of metrics, but of check.'],
     ['check --json=yes', '--json takes no value. Leave "yes" out.'],
-    ['check --data-source', '--data-source needs a value: --data-source <[alias=]file>'],
-    ['check -d', '-d needs a value: -d <[alias=]file>'],
+    ['check --data-source', '--data-source needs a value: --data-source <[alias=]file[#export]>'],
+    ['check -d', '-d needs a value: -d <[alias=]file[#export]>'],
     ['check --module=', '--module needs a value: --module <file>'],
     [
       'check --module a --module b',
