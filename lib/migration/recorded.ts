@@ -20,6 +20,9 @@ export class ForeignTableError extends InvalidMigrationsError {
   }
 }
 
+/** Names from which on one array is read faster than as many rows: the server takes longer to make it. */
+const MANY = 40;
+
 /** Reads the names that a database has recorded as applied. Never writes. */
 export class RecordedMigrations {
   private known: Known = 'unseen';
@@ -29,8 +32,9 @@ export class RecordedMigrations {
   private schema: string | undefined;
   /** Not on Redshift, nor for a role from which catalogue functions were revoked. */
   private canProbe = true;
-  /** Whether the names can be read as one array, and what that was when it was read last. */
+  /** Whether the names can be read as one array, how many there were, and what the array was when it was read last. */
   private canAggregate = false;
+  private count = 0;
   private array: { readonly text: string; readonly names: Names } | undefined;
 
   constructor(private readonly dataSource: DataSource) {}
@@ -52,6 +56,7 @@ export class RecordedMigrations {
         ? await this.readAgain(table, connection, known)
         : await this.lookFor(table, connection, known === 'missing');
     this.hasAnswered = true;
+    this.count = names?.length ?? 0;
     this.known = names === undefined ? 'missing' : names.length === 0 ? 'empty' : 'rows';
     return names ?? [];
   }
@@ -76,7 +81,7 @@ export class RecordedMigrations {
     connection: Connection,
     known: 'empty' | 'rows',
   ): Promise<Names | undefined> {
-    if (known === 'rows' && this.canAggregate) return this.readArray(table, connection);
+    if (this.canAggregate && this.count >= MANY) return this.readArray(table, connection);
     const isGuarded = known === 'empty' && this.canProbe && table.selectGuarded !== undefined;
     const names = await this.select(
       connection,

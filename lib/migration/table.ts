@@ -56,7 +56,7 @@ export function migrationsTable(dataSource: DataSource): MigrationsTable {
   const place: TablePlace = {
     table: path.at(-1) as string,
     parent: path.at(-2),
-    quoted: (found) => quote(found === undefined ? path : [found, ...path]),
+    quoted: remembered((found) => quote(found === undefined ? path : [found, ...path])),
     escape: (name) => driver.escape(name),
   };
   const select = (found?: string) => `SELECT ${driver.escape('name')} FROM ${place.quoted(found)}`;
@@ -71,6 +71,15 @@ export function migrationsTable(dataSource: DataSource): MigrationsTable {
       place.parent !== undefined &&
       place.parent.toUpperCase() !== username?.toUpperCase(),
     ...DIALECTS[options.type]?.(place, select),
+  };
+}
+
+/** The last answer is the next one as well, mostly: a table stays in its schema. */
+function remembered(quoted: (schema?: string) => string): (schema?: string) => string {
+  let last: { readonly schema: string | undefined; readonly answer: string } | undefined;
+  return (schema) => {
+    if (last === undefined || last.schema !== schema) last = { schema, answer: quoted(schema) };
+    return last.answer;
   };
 }
 
