@@ -99,14 +99,15 @@ function newestOf({ sets }: Owners): MetricSet | undefined {
 
 function putIn({ registry, metrics }: MetricSet): void {
   const all = metrics();
-  const taken = all.find((metric) => ![undefined, ...all].includes(holderOf(registry, metric)));
+  const missing = all.filter((metric) => holderOf(registry, metric) !== metric);
+  const taken = missing.find((metric) => ![undefined, ...all].includes(holderOf(registry, metric)));
   if (taken !== undefined) {
     throw new RegistryInUseError(
       `The registry already holds a metric "${nameOf(taken)}". ` +
         'Set the option registry, prefix or namespace to another, or register that metric elsewhere.',
     );
   }
-  for (const metric of all) {
+  for (const metric of missing) {
     if (holderOf(registry, metric) !== undefined) continue;
     registry.registerMetric(Object.assign(metric, { name: nameOf(metric) }));
   }
