@@ -20,7 +20,8 @@ import { logger, nameOfError } from './logger';
 import { Monitor } from './monitor/monitor';
 import { asksToExport } from './options/export-migrations';
 import type { PrometheusMigrationsModuleOptions, ResolvedModuleOptions } from './options/option.types';
-import { resolveModuleOptions } from './options/resolve';
+import { MODULE_OPTIONS } from './options/option.table';
+import { resolve } from './options/resolve';
 import { checkChoice } from './prometheus/client';
 import { DefaultMetrics } from './prometheus/default-metrics';
 import { MigrationsExporter } from './prometheus/exporter';
@@ -82,7 +83,7 @@ export class PrometheusMigrationsModule
   static override forRoot(options: PrometheusMigrationsModuleOptions = {}): DynamicModule {
     return define(super.forRoot(options), {
       provide: RESOLVED_OPTIONS,
-      useValue: resolveModuleOptions(options, process.env),
+      useValue: resolve(MODULE_OPTIONS, options, process.env),
     });
   }
 
@@ -96,8 +97,8 @@ export class PrometheusMigrationsModule
     return define(super.forRootAsync(options), {
       provide: RESOLVED_OPTIONS,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (resolved: PrometheusMigrationsModuleOptions = {}) =>
-        resolveModuleOptions(resolved, process.env),
+      useFactory: (given: PrometheusMigrationsModuleOptions = {}) =>
+        resolve(MODULE_OPTIONS, given, process.env),
     });
   }
 

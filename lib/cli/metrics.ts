@@ -1,5 +1,6 @@
 import { Monitor } from '../monitor/monitor';
-import { resolveExporterOptions } from '../options/resolve';
+import { EXPORTER_OPTIONS } from '../options/option.table';
+import { resolve } from '../options/resolve';
 import { newRegistry } from '../prometheus/client';
 import { MigrationMetrics } from '../prometheus/metrics';
 import { Connections } from './connections';
@@ -14,7 +15,8 @@ export async function metrics(invocation: Invocation, output: Output): Promise<n
   const { timeout, textfile } = invocation;
   const connections = new Connections(timeout);
   const sources = await loadSources(invocation, connections);
-  const options = resolveExporterOptions(
+  const options = resolve(
+    EXPORTER_OPTIONS,
     {
       dataSources: Object.fromEntries(sources),
       registry: newRegistry(),
