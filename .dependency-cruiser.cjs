@@ -61,7 +61,7 @@ module.exports = {
     room('options', 'data-source', 'verdict', 'prometheus/client'),
     room('runs', 'migration'),
     room('prometheus', 'data-source', 'migration', 'monitor', 'options', 'runs'),
-    room('health', 'migration', 'monitor', 'verdict'),
+    room('health', 'migration', 'monitor', 'options', 'verdict'),
     room('gate', 'monitor', 'options', 'verdict'),
     room('status', 'monitor', 'verdict'),
     room('cli', 'data-source', 'migration', 'monitor', 'options', 'prometheus', 'verdict'),

@@ -28,7 +28,6 @@ export {
   PortInUseError,
   PrometheusMigrationsError,
   RegistryInUseError,
-  UnknownConnectionError,
 } from './prometheus-migrations.errors';
 export { PrometheusMigrationsModule } from './prometheus-migrations.module';
 export type { ConnectionReport, MigrationsReport } from './verdict/report';

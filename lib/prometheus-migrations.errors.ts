@@ -62,34 +62,42 @@ export class NotADataSourceError extends PrometheusMigrationsError {
   }
 }
 
-/** A policy names a connection that is not exported. */
-export class UnknownConnectionError extends PrometheusMigrationsError {
-  /** @param known - the aliases that there are */
-  constructor(connection: string, known: readonly string[]) {
-    super(
-      `connections names ${describe(connection)}, which is not an exported connection. ` +
-        `Known are: ${known.map(describe).join(', ') || 'none'}.`,
-    );
-  }
-}
-
 /** The application does not start: its migrations are not up to date, and its options forbid that. */
 export class MigrationsGateError extends PrometheusMigrationsError {}
 
 /** TypeORM would refuse to run the migrations that the DataSource defines. */
 export class InvalidMigrationsError extends PrometheusMigrationsError {}
 
-/** A value as a message may show it: of an object, which may hold a password, no more than its class. */
+/** What a string looks like that may hold a password: a URL, `user:password@host`, `password=…`. */
+const SECRET = /:\/\/|:.*@|passw|pwd/i;
+/** Letters, entries or keys that a message shows. */
+const LONGEST_TEXT = 100;
+const MOST_ENTRIES = 5;
+
+/** A value as a message may show it: of an object, which may hold a password, no more than its keys or its class. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'string')
+    return SECRET.test(value) ? 'a string that may hold a password' : quoted(value);
+  if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`;
-  if (Array.isArray(value))
-    return value.length > 0 && value.every(isNumber) ? `[${value.join(', ')}]` : 'an array';
-  if (typeof value === 'object' && value !== null)
-    return `an object of ${value.constructor?.name ?? 'no class'}`;
-  return String(value);
+  if (Array.isArray(value)) return `[${firstOf(value.map(describeEntry)).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  const { constructor } = (Object.getPrototypeOf(value) ?? Object.prototype) as object;
+  if (constructor.name !== 'Object') return `an object of ${constructor.name}`;
+  const entries = firstOf(
+    Object.keys(value).map((key) => `${/^[\w$]+$/.test(key) ? key : describe(key)}: …`),
+  );
+  return entries.length === 0 ? '{}' : `{ ${entries.join(', ')} }`;
 }
 
-function isNumber(value: unknown): boolean {
-  return typeof value === 'number';
+function describeEntry(entry: unknown): string {
+  return typeof entry === 'object' && entry !== null ? '…' : describe(entry);
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text);
+}
+
+function firstOf(entries: readonly string[]): string[] {
+  return entries.length > MOST_ENTRIES ? [...entries.slice(0, MOST_ENTRIES), '…'] : [...entries];
 }

@@ -11,6 +11,8 @@ const USAGE = `Usage: node generate.mjs [options] > migrations.rules.yml
   --runbooks URL    address of the runbooks in the alerts' runbook_url (default ${RUNBOOKS})
   --metrics NAME    what the metrics' names begin with: the module's [namespace_]prefix (default typeorm)
   --by LABEL        one more label by which applications are told apart, as cluster; may be repeated
+  --retired J/C     connections C of jobs J that may be gone: no alert tells that they are absent. Both are
+                    regular expressions, as in orders/reports or orders/tenant_.*; may be repeated
   --format FORMAT   rules (default), or kubernetes: a PrometheusRule
   --name NAME       metadata.name of the PrometheusRule (default nestjs-prometheus-migrations)
   --label K=V       a label of the PrometheusRule by which your Prometheus selects it, as
@@ -22,6 +24,10 @@ const FILES = {
 };
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 const GROUPED_BY = ['namespace', 'job', 'connection'];
+/** The name of a PodMonitor's job has a slash in it. */
+const RETIRED = /^([^\s"\\]+)\/([^\s"\\/]+)$/;
+/** The line of TypeormMigrationsAbsent that says that a connection is gone. */
+const GONE = /^ +unless last_over_time\(\S+\[3m\]\)\n/m;
 const KUBERNETES_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 
 try {
@@ -39,6 +45,7 @@ function options() {
       runbooks: { ...text, default: RUNBOOKS },
       metrics: text,
       by: { ...text, multiple: true, default: [] },
+      retired: { ...text, multiple: true, default: [] },
       format: { ...text, default: 'rules' },
       name: { ...text, default: 'nestjs-prometheus-migrations' },
       label: { ...text, multiple: true, default: [] },
@@ -49,7 +56,7 @@ function options() {
     console.log(USAGE);
     process.exit();
   }
-  const { rules, runbooks, metrics, by, format, name, label } = values;
+  const { rules, runbooks, metrics, by, retired, format, name, label } = values;
   check(Object.hasOwn(FILES, rules), '--rules', rules, Object.keys(FILES).join(' or '));
   check(['rules', 'kubernetes'].includes(format), '--format', format, 'rules or kubernetes');
   check(/^[^\s"'#]+$/.test(runbooks), '--runbooks', runbooks, 'an address without spaces, quotes and #');
@@ -57,6 +64,10 @@ function options() {
   for (const each of by) {
     const isNew = LABEL.test(each) && !GROUPED_BY.includes(each);
     check(isNew, '--by', each, `the name of a label, other than ${GROUPED_BY.join(', ')}`);
+  }
+  for (const each of retired) {
+    check(rules === 'migrations', '--retired', each, 'it with --rules migrations only');
+    check(RETIRED.test(each) && isRegExp(each), '--retired', each, 'job/connection, as regular expressions');
   }
   check(KUBERNETES_NAME.test(name), '--name', name, 'small letters, digits, - and .');
   for (const each of label) check(/^[\w./-]+=[\w.-]*$/.test(each), '--label', each, 'key=value');
@@ -67,12 +78,27 @@ function check(holds, option, value, wanted) {
   if (!holds) throw new Error(`${option} ${value}: wanted ${wanted}.`);
 }
 
-function generate({ rules, runbooks, metrics, by, format, name, label }) {
+function isRegExp(text) {
+  try {
+    return new RegExp(text) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
+function unlessRetired(each) {
+  const [, job, connection] = RETIRED.exec(each);
+  const selector = `{job=~"${job}",connection=~"${connection}"}`;
+  return `          unless present_over_time(namespace_job_connection:typeorm_migrations_collection_success:max${selector}[1d])\n`;
+}
+
+function generate({ rules, runbooks, metrics, by, retired, format, name, label }) {
   const { path, metrics: original } = FILES[rules];
   const groupedBy = [...by, 'namespace', 'job'];
   // Before the application's name in a summary, as the namespace is.
   const start = by.map((each) => `{{ with $labels.${each} }}{{ . }}/{{ end }}`).join('');
   const text = readFileSync(new URL(path, import.meta.url), 'utf8')
+    .replace(GONE, (line) => line + retired.map(unlessRetired).join(''))
     .replaceAll(`runbook_url: ${RUNBOOKS}#`, () => `runbook_url: ${runbooks}#`)
     .replaceAll(`${original}_migrations_`, `${metrics ?? original}_migrations_`)
     .replace(/\b(by|on) \(namespace, job\b/g, `$1 (${groupedBy.join(', ')}`)

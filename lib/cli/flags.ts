@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { suggestion } from '../options/did-you-mean';
 import { FORBIDDEN } from '../verdict/verdict';
 import { CommandError } from './command-error';
-import { closest } from './did-you-mean';
 
 export const COMMANDS = {
   check: 'Tells by its exit code whether every migration is applied.',
@@ -236,11 +236,6 @@ function checkRepeated(names: readonly string[]): void {
   throw new CommandError(
     `--${twice} is given twice. Only ${repeatable.map((name) => `--${name}`).join(', ')} can be repeated.`,
   );
-}
-
-function suggestion(given: string, known: readonly string[]): string {
-  const near = closest(given, known);
-  return near === undefined ? `Known are: ${known.join(', ')}.` : `Did you mean ${near}?`;
 }
 
 function numberWithin(text: string, lowest: number, highest: number): number | undefined {

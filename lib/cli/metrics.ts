@@ -1,5 +1,6 @@
 import { Monitor } from '../monitor/monitor';
-import { resolveExporterOptions } from '../options/resolve';
+import { EXPORTER_OPTIONS } from '../options/option.table';
+import { resolve } from '../options/resolve';
 import { newRegistry } from '../prometheus/client';
 import { MigrationMetrics } from '../prometheus/metrics';
 import { Connections } from './connections';
@@ -22,7 +23,8 @@ export async function metrics(
   const { timeout, textfile } = invocation;
   const connections = new Connections(timeout);
   const sources = await loadSources(invocation, connections);
-  const options = resolveExporterOptions(
+  const options = resolve(
+    EXPORTER_OPTIONS,
     {
       dataSources: Object.fromEntries(sources),
       registry: newRegistry(),

@@ -3,15 +3,18 @@ import { clientOf, defaultRegistry } from '../prometheus/client';
 import { NotADataSourceError } from '../prometheus-migrations.errors';
 import type { Policy } from '../verdict/verdict';
 import type {
-  InstrumentMigrationsOptions,
+  DefaultMetricsOptions,
   MetricsRegistry,
-  MigrationsExporterOptions,
-  PrometheusMigrationsModuleOptions,
+  ReadinessOptions,
+  ResolvedExporterOptions,
+  ResolvedModuleOptions,
+  ResolvedRunOptions,
+  WaitOptions,
 } from './option.types';
 
 /** One option: its default, its environment variable, and what a value must be. */
 export interface OptionRow<T = unknown> {
-  readonly default: T;
+  readonly default?: T | undefined;
   readonly variable?: string;
   /** What the variable's text stands for; something that is not valid if it stands for nothing. */
   readonly parse?: (text: string) => unknown;
@@ -23,9 +26,14 @@ export interface OptionRow<T = unknown> {
   readonly fix: string | ((value: unknown) => string);
   /** The same for its environment variable. */
   readonly fixVariable?: string;
+  /** The options in it, if it is an object of options. */
+  readonly within?: Readonly<Record<string, OptionRow>>;
+  /** Whether it may have others than these: it is passed on to somebody who knows them. */
+  readonly isOpen?: boolean;
 }
 
-type Rows<Options> = { readonly [K in keyof Required<Options>]: OptionRow<Options[K]> };
+/** One row for each option. */
+export type Rows<Options> = { readonly [K in keyof Options]-?: OptionRow<Options[K]> };
 
 const NAMESPACE = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const PREFIX = /^[a-zA-Z0-9_:]+$/;
@@ -49,7 +57,7 @@ const missingMethod = (registry: unknown) =>
   );
 
 /** The options of `MigrationsExporter`. */
-export const EXPORTER_OPTIONS: Rows<MigrationsExporterOptions> = {
+export const EXPORTER_OPTIONS: Rows<ResolvedExporterOptions> = {
   namespace: {
     default: undefined,
     variable: 'PROMETHEUS_METRIC_NAMESPACE',
@@ -125,7 +133,7 @@ export const EXPORTER_OPTIONS: Rows<MigrationsExporterOptions> = {
 const { namespace, prefix, registry } = EXPORTER_OPTIONS;
 
 /** The options of `instrumentMigrations`. */
-export const RUN_OPTIONS: Rows<InstrumentMigrationsOptions> = {
+export const RUN_OPTIONS: Rows<ResolvedRunOptions> = {
   namespace,
   prefix,
   registry,
@@ -150,8 +158,52 @@ const PATH = /^(\/|(\/(?!\.{1,2}(\/|$))[\w\-.~@]+)+\/?)$/;
 const ACTIONS: readonly unknown[] = ['ignore', 'warn', 'fail'];
 const ACTION_RULE = "Set it to 'ignore', 'warn' or 'fail'.";
 
+const BOOLEAN: OptionRow<boolean | undefined> = {
+  valid: (value) => value === undefined || typeof value === 'boolean',
+  fix: 'Set it to true or false.',
+};
+
+/** The policy options of `readiness`, and of a call of the health indicator. */
+export const POLICY_OPTIONS: Rows<Policy> = {
+  allowUnapplied: {
+    valid: (value) => value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0),
+    fix: 'Set it to a whole number of migrations, 0 or more.',
+  },
+  allowUnknown: BOOLEAN,
+  allowOutOfOrder: BOOLEAN,
+  connections: {
+    valid: (value) =>
+      value === undefined || (isListOfStrings(value) && value.length > 0 && !value.includes('')),
+    fix: "Pass an array of at least one alias, as in ['default'], or leave it out to judge every connection.",
+  },
+  whenUnreadable: {
+    valid: (value) => value === undefined || value === 'down' || value === 'last',
+    fix: "Set it to 'down' or 'last'.",
+  },
+  once: BOOLEAN,
+};
+
+const READINESS_OPTIONS: Rows<ReadinessOptions> = {
+  path: {
+    valid: (value) => value === undefined || isPath(value),
+    fix: "Begin it with a slash, as in '/readyz', without spaces, patterns or a query.",
+  },
+  ...POLICY_OPTIONS,
+};
+
+const TIMER: OptionRow<number> = {
+  valid: isTimer,
+  fix: `Set it to a number of milliseconds, more than 0 and at most ${LONGEST_TIMER}.`,
+};
+
+const WAIT_OPTIONS: Rows<WaitOptions> = { timeout: TIMER, interval: TIMER };
+
+const DEFAULT_METRICS_OPTIONS: Rows<Pick<DefaultMetricsOptions, 'prefix'>> = {
+  prefix: { valid: (value) => value === undefined || value === '' || isName(value), fix: NAME_RULE },
+};
+
 /** The options of the module, after those of the exporter. */
-export const MODULE_OPTIONS: Rows<PrometheusMigrationsModuleOptions> = {
+export const MODULE_OPTIONS: Rows<ResolvedModuleOptions> = {
   ...EXPORTER_OPTIONS,
   exportMigrations: {
     default: true,
@@ -191,28 +243,22 @@ export const MODULE_OPTIONS: Rows<PrometheusMigrationsModuleOptions> = {
   },
   defaultMetrics: {
     default: false,
-    valid: (value) =>
-      typeof value === 'boolean' ||
-      (isPlainObject(value) &&
-        (value['prefix'] === undefined || value['prefix'] === '' || isName(value['prefix']))),
-    fix: (value) =>
-      isPlainObject(value)
-        ? `Its prefix is ${JSON.stringify(value['prefix'])}. ${NAME_RULE}`
-        : "Set it to true, false or the client's configuration of default metrics.",
+    within: DEFAULT_METRICS_OPTIONS,
+    isOpen: true,
+    valid: (value) => typeof value === 'boolean' || isPlainObject(value),
+    fix: "Set it to true, false or the client's configuration of default metrics.",
   },
   onUnapplied: { default: 'warn', valid: (value) => ACTIONS.includes(value), fix: ACTION_RULE },
   onUnreadable: { default: 'warn', valid: (value) => ACTIONS.includes(value), fix: ACTION_RULE },
   waitFor: {
-    default: undefined,
-    valid: (value) => value === undefined || isWait(value),
-    fix: 'Set it to { timeout, interval }, both in milliseconds and more than 0.',
+    within: WAIT_OPTIONS,
+    valid: (value) => value === undefined || isPlainObject(value),
+    fix: 'Set it to { timeout, interval }, both in milliseconds.',
   },
   readiness: {
-    default: undefined,
-    valid: (value) => value === undefined || isReadiness(value),
-    fix:
-      "Set it to an object, as in { path: '/readyz', once: true }. " +
-      "Known are: path, allowUnapplied (a number), allowUnknown, allowOutOfOrder, once (true or false), connections (aliases), whenUnreadable ('down' or 'last').",
+    within: READINESS_OPTIONS,
+    valid: (value) => value === undefined || isPlainObject(value),
+    fix: "Set it to an object, as in { path: '/readyz', once: true }.",
   },
   statusPath: {
     default: undefined,
@@ -227,36 +273,6 @@ export const MODULE_OPTIONS: Rows<PrometheusMigrationsModuleOptions> = {
   },
 };
 
-/** The policy options of `readiness`, and of the health indicator. */
-const POLICY: Readonly<Record<keyof Policy, (value: unknown) => boolean>> = {
-  allowUnapplied: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-  allowUnknown: isBoolean,
-  allowOutOfOrder: isBoolean,
-  connections: isListOfStrings,
-  whenUnreadable: (value) => value === 'down' || value === 'last',
-  once: isBoolean,
-};
-
-function isReadiness(value: unknown): boolean {
-  if (!isPlainObject(value)) return false;
-  const { path, ...policy } = value;
-  return (path === undefined || isPath(path)) && isPolicy(policy);
-}
-
-/** Whether a value has options of a policy, and none but these. */
-function isPolicy(value: Readonly<Record<string, unknown>>): boolean {
-  return Object.entries(value).every(
-    ([option, given]) =>
-      Object.hasOwn(POLICY, option) && (given === undefined || POLICY[option as keyof Policy](given)),
-  );
-}
-
-function isWait(value: unknown): boolean {
-  if (!isPlainObject(value)) return false;
-  const { timeout, interval, ...rest } = value;
-  return Object.keys(rest).length === 0 && [timeout, interval].every(isTimer);
-}
-
 function isPath(value: unknown): value is string {
   return typeof value === 'string' && PATH.test(value);
 }
@@ -265,12 +281,9 @@ function isTimer(value: unknown): value is number {
   return isNumber(value) && value > 0 && value <= LONGEST_TIMER;
 }
 
-function isBoolean(value: unknown): value is boolean {
-  return typeof value === 'boolean';
-}
-
 function isListOfStrings(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+  // A hole is no string, and every() would pass over it.
+  return Array.isArray(value) && [...(value as unknown[])].every((entry) => typeof entry === 'string');
 }
 
 function isNumber(value: unknown): value is number {
@@ -287,6 +300,7 @@ function isPortRange(value: unknown): boolean {
   return isPort(first, 1) && isPort(last, 1) && first <= last;
 }
 
+/** An object of options, which may be an instance of somebody's class; a promise, a map or a date has none. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(value));
 }

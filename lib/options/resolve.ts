@@ -1,59 +1,15 @@
 import { isDataSource } from '../data-source/brand';
 import { describe, InvalidOptionError, NotADataSourceError } from '../prometheus-migrations.errors';
-import { EXPORTER_OPTIONS, isPlainObject, MODULE_OPTIONS, type OptionRow, RUN_OPTIONS } from './option.table';
-import type {
-  InstrumentMigrationsOptions,
-  MigrationsExporterOptions,
-  PrometheusMigrationsModuleOptions,
-  ResolvedExporterOptions,
-  ResolvedModuleOptions,
-  ResolvedRunOptions,
-} from './option.types';
-import { checkPaths } from './paths';
+import { suggestion } from './did-you-mean';
+import { isPlainObject, type OptionRow, type Rows } from './option.table';
 
 /** `process.env`, or what stands for it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/**
- * Checks the exporter's options and fills in the environment and the defaults.
- *
- * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
- */
-export function resolveExporterOptions(
-  options: MigrationsExporterOptions,
-  environment: Environment,
-): ResolvedExporterOptions {
-  return resolve(EXPORTER_OPTIONS, options, environment) as unknown as ResolvedExporterOptions;
-}
-
-/**
- * Checks the module's options and fills in the environment and the defaults.
- *
- * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
- */
-export function resolveModuleOptions(
-  options: PrometheusMigrationsModuleOptions,
-  environment: Environment,
-): ResolvedModuleOptions {
-  const resolved = resolve(MODULE_OPTIONS, options, environment) as unknown as ResolvedModuleOptions;
-  checkPaths(resolved);
-  return resolved;
-}
-
-/**
- * Checks the options of `instrumentMigrations` and fills in the environment and the defaults.
- *
- * @throws {@link InvalidOptionError} for a value that cannot work
- */
-export function resolveRunOptions(
-  options: InstrumentMigrationsOptions,
-  environment: Environment,
-): ResolvedRunOptions {
-  return resolve(RUN_OPTIONS, options, environment) as unknown as ResolvedRunOptions;
-}
-
 /** The winner of an option, its environment variable and its default. */
 interface Winner {
+  readonly option: string;
+  readonly row: OptionRow;
   /** The option or the variable, as a message names it. */
   readonly from: string;
   /** As it was given. */
@@ -62,47 +18,77 @@ interface Winner {
   readonly fix: OptionRow['fix'];
 }
 
-function resolve(
-  rows: Readonly<Record<string, OptionRow<unknown>>>,
+/** Where options are, if they are within another one. */
+interface Place {
+  /** The option that holds these. */
+  readonly parent?: string;
+  readonly isOpen?: boolean | undefined;
+}
+
+/**
+ * Checks options and fills in the environment and the defaults.
+ *
+ * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
+ */
+export function resolve<Resolved extends object>(
+  rows: Rows<Resolved>,
   options: object,
   environment: Environment,
-): Record<string, unknown> {
+  { parent, isOpen = false }: Place = {},
+): Resolved {
+  const nameOf = (option: string) => (parent === undefined ? option : `${parent}.${option}`);
   if (!isPlainObject(options)) {
-    throw new InvalidOptionError(
-      'the options',
-      `is ${describe(options)}`,
-      'Pass an object, or leave it out; a factory has to return one.',
-    );
+    const fix = 'Pass an object, or leave it out; a factory has to return one.';
+    throw new InvalidOptionError(parent ?? 'the options', `is ${describe(options)}`, fix);
   }
   const unknown = Object.keys(options).find((option) => !Object.hasOwn(rows, option));
-  if (unknown !== undefined) {
-    const known = Object.keys(rows).join(', ');
-    throw new InvalidOptionError(unknown, 'is not an option', `Known are: ${known}.`);
+  if (unknown !== undefined && !isOpen) {
+    const known = Object.keys(rows).map(nameOf);
+    throw new InvalidOptionError(nameOf(unknown), 'is not an option', suggestion(nameOf(unknown), known));
   }
+
+  const winners = winnersOf(rows, options, environment);
+  const values = Object.fromEntries(winners.map(({ option, value }) => [option, value]));
+  for (const { option, row, from, given, value, fix } of winners) {
+    const isUnparsed = value === undefined && given !== undefined;
+    if (isUnparsed || !row.valid(value, values)) {
+      const problem = given === undefined ? 'is not set' : `is ${describe(given)}`;
+      const name = from === option ? nameOf(option) : from;
+      throw new InvalidOptionError(name, problem, typeof fix === 'string' ? fix : fix(value));
+    }
+    if (row.within === undefined || !isPlainObject(value)) continue;
+    values[option] = resolve(row.within, value, {}, { parent: nameOf(option), isOpen: row.isOpen });
+  }
+  // Of the options within another, those that are not set are left out: they are merged, or passed on.
+  const set = parent === undefined ? values : definedOnly(values);
+  return (isOpen ? { ...options, ...set } : set) as Resolved;
+}
+
+function definedOnly(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+function winnersOf(
+  rows: Readonly<Record<string, OptionRow>>,
+  options: Readonly<Record<string, unknown>>,
+  environment: Environment,
+): Winner[] {
   const explicit = Object.keys(options).filter((option) => options[option] !== undefined);
   const groups = new Set(
     explicit.map((option) => rows[option]?.group).filter((group) => group !== undefined),
   );
-
-  const winners = Object.entries(rows).map(([option, row]) => {
+  return Object.entries(rows).map(([option, row]) => {
     const isExplicit = row.group !== undefined && groups.has(row.group);
-    return [option, row, winner(option, row, options, isExplicit ? {} : environment)] as const;
+    return { option, row, ...winner(option, row, options, isExplicit ? {} : environment) };
   });
-  const values = Object.fromEntries(winners.map(([option, , { value }]) => [option, value]));
-  for (const [, row, { from, given, value, fix }] of winners) {
-    const isUnparsed = value === undefined && given !== undefined;
-    if (!isUnparsed && row.valid(value, values)) continue;
-    throw new InvalidOptionError(from, `is ${describe(given)}`, typeof fix === 'string' ? fix : fix(value));
-  }
-  return values;
 }
 
 function winner(
   option: string,
-  row: OptionRow<unknown>,
+  row: OptionRow,
   options: Readonly<Record<string, unknown>>,
   environment: Environment,
-): Winner {
+): Omit<Winner, 'option' | 'row'> {
   const given = options[option];
   if (given !== undefined) return { from: option, given, value: given, fix: row.fix };
   const text = row.variable === undefined ? undefined : environment[row.variable];

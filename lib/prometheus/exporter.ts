@@ -2,7 +2,8 @@ import type { DataSource } from 'typeorm';
 import { Monitor } from '../monitor/monitor';
 import type { MigrationReading } from '../monitor/snapshots';
 import type { MetricsRegistry, MigrationsExporterOptions } from '../options/option.types';
-import { checkDataSource, resolveExporterOptions } from '../options/resolve';
+import { EXPORTER_OPTIONS } from '../options/option.table';
+import { checkDataSource, resolve } from '../options/resolve';
 import { checkChoice } from './client';
 import { MigrationMetrics } from './metrics';
 
@@ -99,7 +100,7 @@ export class MigrationsExporter {
 }
 
 function createParts(options: MigrationsExporterOptions): { monitor: Monitor; metrics: MigrationMetrics } {
-  const resolved = resolveExporterOptions(options, process.env);
+  const resolved = resolve(EXPORTER_OPTIONS, options, process.env);
   checkChoice(options.registry);
   const monitor = new Monitor(resolved);
   return { monitor, metrics: new MigrationMetrics(resolved.registry, resolved, monitor) };

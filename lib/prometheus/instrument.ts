@@ -3,7 +3,8 @@ import { nameOf } from '../data-source/alias';
 import { isDataSource } from '../data-source/brand';
 import { logger, nameOfError } from '../logger';
 import type { InstrumentMigrationsOptions } from '../options/option.types';
-import { resolveRunOptions } from '../options/resolve';
+import { RUN_OPTIONS } from '../options/option.table';
+import { resolve } from '../options/resolve';
 import { NotADataSourceError } from '../prometheus-migrations.errors';
 import { recordRuns } from '../runs/record';
 import { RunTotals } from '../runs/totals';
@@ -31,7 +32,7 @@ export class InstrumentedDataSource implements RunSource {
 
   /** @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names */
   configure(options: InstrumentMigrationsOptions): void {
-    const { registry, namespace, prefix } = resolveRunOptions(options, process.env);
+    const { registry, namespace, prefix } = resolve(RUN_OPTIONS, options, process.env);
     const metrics = RunMetrics.of(registry, { namespace, prefix });
     metrics.addSource(this);
     if (this.own !== metrics) this.own?.removeSource(this);

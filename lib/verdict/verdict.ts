@@ -66,9 +66,10 @@ export function verdict(
   if (state === undefined) return { status: 'unreadable', ok: false, failedOn: ['unreadable'] };
   const { unapplied, unknown, outOfOrder } = state;
   const failedOn: Forbidden[] = [];
-  if (unapplied.length > allowUnapplied) failedOn.push('unapplied');
-  if (unknown.length > 0 && !allowUnknown) failedOn.push('unknown');
-  if (outOfOrder.length > 0 && !allowOutOfOrder) failedOn.push('out-of-order');
+  // What cannot be compared, as NaN, is not allowed.
+  if (!(unapplied.length <= allowUnapplied)) failedOn.push('unapplied');
+  if (unknown.length > 0 && allowUnknown !== true) failedOn.push('unknown');
+  if (outOfOrder.length > 0 && allowOutOfOrder !== true) failedOn.push('out-of-order');
   return {
     status: unapplied.length > 0 ? 'unapplied' : 'up-to-date',
     ok: failedOn.length === 0,

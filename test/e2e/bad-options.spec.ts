@@ -86,7 +86,7 @@ describe.each(PLATFORM_NAMES)('a value that only the start can judge, on %s', (p
   it('default metrics that the client refuses: nothing is left behind', async () => {
     expect(await refusal({ defaultMetrics: { labels: { 'not a label': 'x' } } })).toMatch(
       new RegExp(
-        `^${REFUSED}defaultMetrics is an object of Object, which the Prometheus client refuses \\(.+\\)\\. Correct`,
+        `^${REFUSED}defaultMetrics is \\{ labels: … \\}, which the Prometheus client refuses \\(.+\\)\\. Correct`,
       ),
     );
   });
@@ -106,7 +106,7 @@ describe.each(PLATFORM_NAMES)('a value that only the start can judge, on %s', (p
 describe('a value that forRoot can judge', () => {
   it.each(['my-app_', '9', ' '])('a prefix of the default metrics that Prometheus refuses: %j', (prefix) => {
     expect(() => PrometheusMigrationsModule.forRoot({ defaultMetrics: { prefix } })).toThrow(
-      `${REFUSED}defaultMetrics is an object of Object. Its prefix is ${JSON.stringify(prefix)}. Prometheus wants letters`,
+      `${REFUSED}defaultMetrics.prefix is ${JSON.stringify(prefix)}. Prometheus wants letters`,
     );
   });
 
@@ -114,7 +114,7 @@ describe('a value that forRoot can judge', () => {
     const forRoot = () => PrometheusMigrationsModule.forRoot({ dataSources: { a: {} as never } });
     expect(forRoot).toThrow(NotADataSourceError);
     expect(forRoot).toThrow(
-      `${REFUSED}dataSources: "a" is an object of Object, which is no TypeORM DataSource. Pass the instance`,
+      `${REFUSED}dataSources: "a" is {}, which is no TypeORM DataSource. Pass the instance`,
     );
   });
 });

@@ -5,6 +5,8 @@ import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  InvalidOptionError,
+  MigrationsExporter,
   MigrationsHealthIndicator,
   PrometheusMigrationsModule,
   type PrometheusMigrationsModuleOptions,
@@ -50,7 +52,7 @@ async function startWith(
   options: PrometheusMigrationsModuleOptions = {},
   policy?: Policy,
 ) {
-  const { app, fetch, get } = await startApplication({
+  const { app, fetch, get, logger } = await startApplication({
     imports: [
       ...typeorm,
       PrometheusMigrationsModule.forRoot({ registry: new Registry(), ...options }),
@@ -60,7 +62,9 @@ async function startWith(
   });
   return {
     app,
+    fetch,
     get,
+    logger,
     indicator: app.get(MigrationsHealthIndicator),
     /** The status of a probe, and what it tells of our key. */
     async probe() {
@@ -281,11 +285,83 @@ describe('the connections of a policy', () => {
     });
   });
 
-  it('rejects a name that is none, with those that are some', async () => {
-    const { indicator } = await startWith(imports(), { exclude: ['audit'] });
-    await expect(indicator.isUpToDate('migrations', { connections: ['default', 'usres'] })).rejects.toThrow(
-      'connections names "usres", which is not an exported connection. Known are: "default", "users".',
+  const MISSING = { status: 'unreadable', reason: 'missing' };
+
+  it('is down for a name that is none, and tells once which there are', async () => {
+    const { probe, indicator, logger } = await startWith(
+      imports(),
+      { exclude: ['users'] },
+      { connections: ['default', 'users'] },
     );
+    const result = [503, { status: 'down', connections: { default: UP_TO_DATE, users: MISSING } }];
+    expect(await probe()).toEqual(result);
+    expect(await probe()).toEqual(result);
+    expect(await indicator.isUpToDate('m', { connections: ['users'] })).toEqual({
+      m: { status: 'down', connections: { users: MISSING } },
+    });
+    const warnings = logger.lines.filter((line) => line.includes('connections names'));
+    expect(warnings).toEqual([
+      'warn Readiness: connections names "users", which is no connection, or none yet. ' +
+        'It is down until there is one. Known are: "default".',
+    ]);
+  });
+
+  it.each([true, false])(
+    'is up when the connection is there, with exportMigrations: %s',
+    async (exportMigrations) => {
+      const { probe, get, app, fetch, logger } = await startWith([sqliteModule(migrations, { applied: 3 })], {
+        exportMigrations,
+        readiness: { path: '/readyz', connections: ['tenant'], once: true },
+      });
+      const readyz = async () => {
+        const response = await fetch('/readyz');
+        return [response.status, ((await response.json()) as { migrations: unknown }).migrations];
+      };
+      const missing = [503, { status: 'down', connections: { tenant: MISSING } }];
+      expect(await readyz()).toEqual(missing);
+      expect(await probe()).toEqual(missing);
+
+      const tenant = await new DataSource({
+        type: 'better-sqlite3',
+        database: ':memory:',
+        migrations,
+      }).initialize();
+      await record(tenant, 3);
+      await app.get(MigrationsExporter).exportMigrationsForDatabase('tenant', tenant);
+      expect(await readyz()).toEqual([200, { status: 'up', connections: { tenant: UP_TO_DATE } }]);
+
+      // What was up to date once stays so, and tells that the connection is gone.
+      app.get(MigrationsExporter).forgetDatabase('tenant');
+      await tenant.destroy();
+      const latched = [200, { status: 'up', connections: { tenant: MISSING } }];
+      expect(await readyz()).toEqual(latched);
+      expect(await probe()).toEqual(latched);
+      expect(await get()).not.toContain('"tenant"');
+      expect(logger.lines.filter((line) => line.includes('connections names'))).toHaveLength(1);
+    },
+  );
+
+  it.each([
+    ['NaN', { allowUnapplied: Number.NaN }, 'policy.allowUnapplied is NaN. Set it to a whole number'],
+    ['no connection', { connections: [] }, 'policy.connections is []. Pass an array'],
+    [
+      'a typo',
+      { allowUnaplied: 1 },
+      'policy.allowUnaplied is not an option. Did you mean policy.allowUnapplied?',
+    ],
+    ['null', null, 'policy is null. Pass an object'],
+    ['a string', 'once', 'policy is "once". Pass an object'],
+    ['a symbol', Symbol('once'), 'policy is Symbol(once). Pass an object'],
+    ['a promise', Promise.resolve({}), 'policy is an object of Promise. Pass an object'],
+  ])('refuses a policy that cannot judge: %s; terminus passes that on', async (_, policy, message) => {
+    const { probe, indicator } = await startWith(imports(), { exclude: ['users'] }, policy as Policy);
+    const error: unknown = await indicator
+      .isUpToDate('m', policy as Policy)
+      .catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect((error as Error).message).toContain(message);
+    expect((await probe())[0]).toBe(500);
+    expect((await indicator.isUpToDate('m')).m.status).toBe('up');
   });
 
   it('latches each policy by itself', async () => {

@@ -214,12 +214,21 @@ describe('/readyz on the own port of an application without HTTP', () => {
     expect(await seen(await probe())).toEqual(ready);
   });
 
-  it('logs which connection the policy misspells, and answers 500 without it', async () => {
+  it('logs which connection the policy misspells, and answers 503 with its name', async () => {
     const { logger, probe } = await startContext({ readiness: { ...readiness, connections: ['defautl'] } });
     const response = await probe();
-    expect([response.status, await response.text()]).toEqual([500, 'Readiness could not be judged\n']);
+    expect([response.status, await response.json()]).toEqual([
+      503,
+      {
+        migrations: {
+          status: 'down',
+          connections: { defautl: { status: 'unreadable', reason: 'missing' } },
+        },
+      },
+    ]);
     expect(logger.lines.join('\n')).toContain(
-      'connections names "defautl", which is not an exported connection. Known are: "default".',
+      'connections names "defautl", which is no connection, or none yet. ' +
+        'It is down until there is one. Known are: "default".',
     );
   });
 });

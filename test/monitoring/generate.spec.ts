@@ -19,7 +19,7 @@ describe('generate.mjs', () => {
   it('puts the address of the runbooks into every alert', () => {
     const { stdout } = generate('--runbooks', 'https://wiki.example.com/?page=$&migrations');
 
-    expect(stdout.match(/runbook_url: .*/g)).toHaveLength(11);
+    expect(stdout.match(/runbook_url: .*/g)).toHaveLength(12);
     expect(stdout).toContain(
       'runbook_url: https://wiki.example.com/?page=$&migrations#typeormmigrationsunapplied\n',
     );
@@ -43,6 +43,22 @@ describe('generate.mjs', () => {
     // The rules as they are shipped fire for none of these.
     const [firing] = cases.tests;
     expect(await failingCases(RULES, { ...cases, tests: [firing!] })).toEqual([firing?.name]);
+  });
+
+  it.skipIf(!hasPrometheus)('gives rules that let a retired connection go, and no other', async () => {
+    const cases = parseRuleTests(read('test/monitoring/rules/absent.test.yml'));
+    const gone = 'all connections gone while the job is up: one alert each';
+    cases.tests = cases.tests.filter(({ name }) => name === gone);
+    const one = parseRuleTests(JSON.stringify(cases).replace('"value":2', '"value":1'));
+
+    for (const retired of ['orders/user_data', 'orders/user_.*', 'or.*/(default|x)']) {
+      expect(await failingCases(generate('--retired', retired).stdout, one)).toEqual([]);
+    }
+    for (const retired of ['orders/user', 'billing/user_data', 'shop/orders/default']) {
+      expect(await failingCases(generate('--retired', retired).stdout, cases)).toEqual([]);
+    }
+    const { stdout } = generate('--retired', 'orders/default', '--retired', 'orders/user_data');
+    expect(await failingCases(stdout, cases)).toEqual([gone]);
   });
 
   it('tells two clusters apart only where it is asked to', () => {
@@ -72,6 +88,13 @@ describe('generate.mjs', () => {
     [['--name', 'my rules: x'], '--name my rules: x: wanted small letters, digits, - and .'],
     [['--runbooks', 'a b'], '--runbooks a b: wanted an address without spaces, quotes and #.'],
     [['--label', 'release'], '--label release: wanted key=value.'],
+    [['--retired', 'reports'], '--retired reports: wanted job/connection, as regular expressions.'],
+    [['--retired', 'orders/('], '--retired orders/(: wanted job/connection, as regular expressions.'],
+    [['--retired', 'orders/a"b'], '--retired orders/a"b: wanted job/connection, as regular expressions.'],
+    [
+      ['--rules', 'django-compat', '--retired', 'orders/a'],
+      '--retired orders/a: wanted it with --rules migrations only.',
+    ],
     [['--prefix', 'x'], "Unknown option '--prefix'"],
   ])('refuses %j', (args, message) => {
     const { status, stdout, stderr } = generate(...args);
@@ -86,7 +109,7 @@ describe('generate.mjs', () => {
       .stdout.match(/^ {2}--\w+ \S+/gm)
       ?.map((option) => option.trim());
 
-    expect(usage).toHaveLength(7);
+    expect(usage).toHaveLength(8);
     expect(
       read('docs/kubernetes.md')
         .match(/(?<=^\| `)--\w+ \S+(?=`)/gm)

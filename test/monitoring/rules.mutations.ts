@@ -24,6 +24,7 @@ const SEEN = `${RECORDED}unapplied:seen_timestamp_seconds`;
 const SINCE = `${RECORDED}unapplied:since_timestamp_seconds`;
 const APPLIED = `${RECORDED}applied:max`;
 const SUCCESS = `${RECORDED}collection_success:max`;
+const CLOSED = 'namespace_job_connection:typeorm_migrations_closed:min';
 
 /** All of a rule's expression, and its `for`. */
 const EXPRESSION = /expr: [^]*?(?=\n +labels:)/;
@@ -261,6 +262,45 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['>= 0 for == 0', '== 0', '>= 0', 'one that can read is silent'],
     ['not by connection', ', connection', '', 'is about one connection: the others stay silent', SUCCESS],
+    ['closed as unreachable', /\n +unless last.*/, '', 'closed by the application is another alert'],
+  ],
+  TypeormMigrationsDataSourceClosed: [
+    ['dropped `for`', 'for: 5m', 'for: 0m', 'away for 4 minutes stays silent'],
+    ['a longer `for`', 'for: 5m', 'for: 15m', 'closed on every replica for 5 minutes'],
+    ['no bridge', /last_over_time\((.*)\[2m:15s\]\)/, '$1', 'one lost scrape does not reset its clock'],
+    ['a longer bridge', '[2m:15s]', '[10m:15s]', 'clears when it is forgotten'],
+    ['missing == 1', ' == 1', '', 'one that can read is silent'],
+    ['max for min', 'min by', 'max by', 'closed on one replica, and away for another', CLOSED],
+    [
+      'whether it could ever read or not',
+      /\n +and typeorm.*/,
+      '',
+      'one that never could read may be a database that is away',
+      CLOSED,
+    ],
+    [
+      'any failure',
+      /\n +and ignoring[^]*> 0(?=\n +\))/,
+      '',
+      'a database that is away is another alert',
+      CLOSED,
+    ],
+    [
+      'other failures do not matter',
+      /\n +unless ignoring.*/,
+      '',
+      'closed while the database is away stays with the other alert at first',
+      CLOSED,
+    ],
+    [
+      'a replica that is not closed left out',
+      /\n +or typeorm.*/,
+      '',
+      'closed on one replica, and never read by another',
+      CLOSED,
+    ],
+    ['not by connection', ', connection', '', 'is about one connection: the others stay silent', CLOSED],
+    ['a shorter memory', /\[10m\]/g, '[2m]', 'scraped every 2 minutes, one of them lost', CLOSED],
   ],
   TypeormMigrationsPartlyUnreachable: [
     ['no "while others can"', /and \([^]*?\n +\)\n/, '\n', 'none can read is another alert'],

@@ -15,6 +15,7 @@ const SUITES: Record<string, { rules: string; cases: RuleTests }> = {
   TypeormMigrationsUnapplied: { rules: RULES, cases: cases('unapplied') },
   TypeormMigrationsAppliedDecreased: { rules: RULES, cases: cases('applied-decreased') },
   TypeormMigrationsDatabaseUnreachable: { rules: RULES, cases: cases('database-unreachable') },
+  TypeormMigrationsDataSourceClosed: { rules: RULES, cases: cases('data-source-closed') },
   TypeormMigrationsPartlyUnreachable: { rules: RULES, cases: cases('partly-unreachable') },
   TypeormMigrationsDatabaseAhead: { rules: RULES, cases: cases('database-ahead') },
   TypeormMigrationsOutOfOrder: { rules: RULES, cases: cases('out-of-order') },

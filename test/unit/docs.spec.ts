@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import * as exported from '../../lib';
 import { FAILURE_REASONS } from '../../lib/migration/failure';
 import { MODULE_OPTIONS } from '../../lib/options/option.table';
-import { resolveModuleOptions } from '../../lib/options/resolve';
+import { resolve } from '../../lib/options/resolve';
 import { MIGRATION_GAUGES } from '../../lib/prometheus/gauges';
 import { METRIC_NAMES } from '../../lib/prometheus/names';
 import { RUN_METRICS } from '../../lib/prometheus/run-metrics';
@@ -60,7 +60,7 @@ describe('docs/configuration.md', () => {
 
   it('lists every option there is, and no other, with its default', () => {
     const documented = Object.fromEntries(rows.map(([option, value]) => [codeIn(option), codeIn(value)]));
-    const defaults = Object.entries(resolveModuleOptions({}, {})).map(([option, value]) => [
+    const defaults = Object.entries(resolve(MODULE_OPTIONS, {}, {})).map(([option, value]) => [
       option,
       value === undefined
         ? 'none'

@@ -3,12 +3,13 @@ import { Registry, register } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { InvalidOptionError, NotADataSourceError } from '../../../lib/prometheus-migrations.errors';
-import { resolveExporterOptions, resolveModuleOptions } from '../../../lib/options/resolve';
+import { EXPORTER_OPTIONS, MODULE_OPTIONS, POLICY_OPTIONS } from '../../../lib/options/option.table';
+import { resolve as resolveOptions } from '../../../lib/options/resolve';
 
 const resolve = (options: object | null = {}, environment: Record<string, string> = {}) =>
-  resolveModuleOptions(options as object, environment);
+  resolveOptions(MODULE_OPTIONS, options as object, environment);
 
-describe('resolveModuleOptions', () => {
+describe('the options of the module', () => {
   it('has a default for everything', () => {
     expect(resolve()).toEqual({
       exportMigrations: true,
@@ -85,22 +86,44 @@ describe('resolveModuleOptions', () => {
     [{ path: '/*splat' }, 'path is "/*splat".'],
     [{ path: '/:tenant/metrics' }, 'path is "/:tenant/metrics".'],
     [{ path: '' }, 'path is "".'],
-    [
-      { defaultMetrics: { prefix: 'my-app_' } },
-      'defaultMetrics is an object of Object. Its prefix is "my-app_". Prometheus wants',
-    ],
+    [{ defaultMetrics: { prefix: 'my-app_' } }, 'defaultMetrics.prefix is "my-app_". Prometheus wants'],
     [null, 'the options is null. Pass an object'],
     [{ onUnapplied: true }, "onUnapplied is true. Set it to 'ignore', 'warn' or 'fail'."],
     [{ onUnreadable: 'stop' }, 'onUnreadable is "stop". Set it to'],
     [{ waitFor: 5000 }, 'waitFor is 5000. Set it to { timeout, interval }'],
-    [{ waitFor: { timeout: 5000 } }, 'waitFor is an object of Object. Set it to { timeout, interval }'],
-    [{ waitFor: { timeout: 5000, interval: 0 } }, 'waitFor is an object of Object.'],
-    [{ waitFor: { timeout: 5000, interval: 100, retries: 3 } }, 'waitFor is an object of Object.'],
-    [{ readiness: true }, 'readiness is true. Set it to an object'],
-    [{ readiness: { path: 'readyz' } }, 'readiness is an object of Object. Set it to an object'],
-    [{ readiness: { allowUnapplied: -1 } }, 'readiness is an object of Object.'],
-    [{ readiness: { whenUnreadable: 'up' } }, 'readiness is an object of Object.'],
-    [{ readiness: { onced: true } }, 'readiness is an object of Object.'],
+    [{ waitFor: null }, 'waitFor is null. Set it to { timeout, interval }'],
+    [{ waitFor: {} }, 'waitFor.timeout is not set. Set it to a number of milliseconds'],
+    [{ waitFor: { timeout: 5000 } }, 'waitFor.interval is not set. Set it to a number of milliseconds'],
+    [
+      { waitFor: { timeout: '5m', interval: 100 } },
+      'waitFor.timeout is "5m". Set it to a number of milliseconds',
+    ],
+    [
+      { waitFor: { timeout: 5000, interval: 0 } },
+      'waitFor.interval is 0. Set it to a number of milliseconds, more than 0',
+    ],
+    [
+      { waitFor: { timeout: 5000, interval: 100, retries: 3 } },
+      'waitFor.retries is not an option. Known are: waitFor.timeout, waitFor.interval.',
+    ],
+    [
+      { waitFor: { timeuot: 5000, interval: 100 } },
+      'waitFor.timeuot is not an option. Did you mean waitFor.timeout?',
+    ],
+    [{ readiness: true }, 'readiness is true. Set it to an object, as in { path'],
+    [{ readiness: null }, 'readiness is null. Set it to an object'],
+    [{ readiness: '/readyz' }, 'readiness is "/readyz". Set it to an object'],
+    [{ readiness: Promise.resolve({}) }, 'readiness is an object of Promise. Set it to an object'],
+    [{ readiness: new Map([['once', true]]) }, 'readiness is an object of Map. Set it to an object'],
+    [{ readiness: { path: 'readyz' } }, 'readiness.path is "readyz". Begin it with a slash'],
+    [{ readiness: { path: false } }, 'readiness.path is false. Begin it with a slash'],
+    [{ readiness: { onec: true } }, 'readiness.onec is not an option. Did you mean readiness.once?'],
+    [{ onUnaplied: 'fail' }, 'onUnaplied is not an option. Did you mean onUnapplied?'],
+    [{ maxage: 5 }, 'maxage is not an option. Did you mean maxAge?'],
+    [
+      { defaultMetrics: { prefix: { text: 'a' } } },
+      'defaultMetrics.prefix is { text: … }. Prometheus wants letters',
+    ],
     [{ statusPath: 'status' }, 'statusPath is "status". Begin it with a slash'],
     [{ title: '' }, 'title is "". Set it to a text'],
     [{ title: 5 }, 'title is 5. Set it to a text'],
@@ -139,29 +162,89 @@ describe('resolveModuleOptions', () => {
     [{ concurrency: 0 }, 'concurrency is 0. Set it to a whole number'],
     [{ concurrency: 1.5 }, 'concurrency is 1.5.'],
     [{ refresh: 'always' }, `refresh is "always". Set it to 'scrape' or 'bootstrap'`],
-    [
-      { registry: {} },
-      'registry is an object of Object. Pass a prom-client compatible registry; this one has no metrics()',
-    ],
+    [{ registry: {} }, 'registry is {}. Pass a prom-client compatible registry; this one has no metrics()'],
     [{ registry: null }, 'registry is null. Pass a prom-client'],
     [{ exportMigrations: 'yes' }, 'exportMigrations is "yes". Set it to true, false or a function'],
     [{ defaultMetrics: 'yes' }, 'defaultMetrics is "yes". Set it to true, false'],
     [{ exclude: 'default' }, `exclude is "default". Pass an array of aliases, as in ['default']`],
-    [{ dataSources: [] }, 'dataSources is an array. Pass an object'],
+    [{ dataSources: [] }, 'dataSources is []. Pass an object'],
     [{ endpoint: '/x' }, 'endpoint is not an option. Known are: namespace, prefix'],
     [{ port: 99_999 }, 'port is 99999. Set it to a whole number from 0 (any free port) to 65535.'],
     [{ port: '9100' }, 'port is "9100". Set it to'],
     [{ port: -1 }, 'port is -1.'],
     [{ portRange: [8050, 8001] }, 'portRange is [8050, 8001]. Set it to [first, last]'],
     [{ portRange: [8001] }, 'portRange is [8001].'],
-    [{ portRange: ['8001', '8050'] }, 'portRange is an array.'],
+    [{ portRange: ['8001', '8050'] }, 'portRange is ["8001", "8050"].'],
     [{ portRange: '8001-8050' }, 'portRange is "8001-8050". Set it to [first, last]'],
     [{ portRange: [0, 10] }, 'portRange is [0, 10].'],
     [{ address: '' }, 'address is "". Set it to an address'],
-    [[], 'the options is an array. Pass an object'],
+    [[], 'the options is []. Pass an object'],
   ])('refuses %o, naming option, value and fix', (options, message) => {
     expect(() => resolve(options)).toThrow(InvalidOptionError);
     expect(() => resolve(options)).toThrow(`PrometheusMigrationsModule: ${message}`);
+  });
+
+  const circular: Record<string, unknown> = {};
+  circular['again'] = circular;
+  it.each([
+    ['once', 1, 'is 1. Set it to true or false'],
+    ['once', 'true', 'is "true". Set it to true or false'],
+    ['allowUnknown', 'false', 'is "false". Set it to true or false'],
+    ['allowOutOfOrder', null, 'is null. Set it to true or false'],
+    ['allowUnapplied', Number.NaN, 'is NaN. Set it to a whole number'],
+    ['allowUnapplied', -1, 'is -1. Set it to a whole number'],
+    ['allowUnapplied', 1.5, 'is 1.5. Set it to a whole number'],
+    ['allowUnapplied', Infinity, 'is Infinity. Set it to a whole number'],
+    ['allowUnapplied', '2', 'is "2". Set it to a whole number'],
+    ['allowUnapplied', 2n, 'is 2n. Set it to a whole number'],
+    ['allowUnapplied', null, 'is null. Set it to a whole number'],
+    ['allowUnapplied', [2], 'is [2]. Set it to a whole number'],
+    ['allowUnapplied', Symbol('two'), 'is Symbol(two). Set it to a whole number'],
+    ['allowUnapplied', () => 2, 'is the function (anonymous). Set it to a whole number'],
+    ['whenUnreadable', 'up', `is "up". Set it to 'down' or 'last'`],
+    ['whenUnreadable', circular, `is { again: … }. Set it to 'down' or 'last'`],
+    ['connections', [], 'is []. Pass an array of at least one alias'],
+    ['connections', 'default', 'is "default". Pass an array'],
+    ['connections', ['default', 5], 'is ["default", 5]. Pass an array'],
+    ['connections', [''], 'is [""]. Pass an array'],
+    ['connections', new Array<string>(1), 'is []. Pass an array'],
+    ['connections', new Set(['default']), 'is an object of Set. Pass an array'],
+    ['connections', [{}, [], null, 1, 2, 3], 'is […, …, null, 1, 2, …]. Pass an array'],
+  ])('refuses a policy with %s: %s, as an option and by a call', (option, value, message) => {
+    expect(() => resolve({ readiness: { [option]: value } })).toThrow(InvalidOptionError);
+    expect(() => resolve({ readiness: { [option]: value } })).toThrow(`readiness.${option} ${message}`);
+    expect(() => resolveOptions(POLICY_OPTIONS, { [option]: value }, {}, { parent: 'policy' })).toThrow(
+      `policy.${option} ${message}`,
+    );
+  });
+
+  it('takes what it has looked at: a value that changes is read once', () => {
+    let reads = 0;
+    const policy = {
+      get allowUnapplied() {
+        reads += 1;
+        return reads > 2 ? Number.NaN : 2;
+      },
+    };
+    const { readiness } = resolve({ readiness: policy });
+    expect(readiness?.allowUnapplied).toBe(2);
+    expect(readiness?.allowUnapplied).toBe(2);
+  });
+
+  it('takes the options of a class, whose getters are not its own', () => {
+    class Readiness {
+      readonly path = '/readyz';
+      get once() {
+        return true;
+      }
+    }
+    expect(resolve({ readiness: new Readiness() }).readiness).toMatchObject({ path: '/readyz', once: true });
+  });
+
+  it('passes on what only the client knows of defaultMetrics', () => {
+    const defaultMetrics = { labels: { app: 'shop' }, gcDurationBuckets: [0.1], ofTomorrow: true };
+    expect(resolve({ defaultMetrics }).defaultMetrics).toEqual(defaultMetrics);
+    expect(resolve({ defaultMetrics: true }).defaultMetrics).toBe(true);
   });
 
   it('names the variable that is at fault', () => {
@@ -231,8 +314,8 @@ describe('resolveModuleOptions', () => {
     );
     expect(() =>
       resolve({ dataSources: { '': new DataSource({ type: 'better-sqlite3', database: ':memory:' }) } }),
-    ).toThrow('dataSources is an object of Object. Give each DataSource a name that is not empty.');
-    expect(() => resolve({ dataSources: { a: {} } })).toThrow('dataSources: "a" is an object of Object');
+    ).toThrow('dataSources is { "": … }. Give each DataSource a name that is not empty.');
+    expect(() => resolve({ dataSources: { a: {} } })).toThrow('dataSources: "a" is {}, which');
   });
 
   it.each([
@@ -240,6 +323,12 @@ describe('resolveModuleOptions', () => {
     { dataSource: { password: 'secret' } },
     { dataSources: { default: 'postgres://user:secret@host/db' } },
     { registry: { options: { password: 'secret' } } },
+    { dataSources: 'postgres://user:secret@host/db' },
+    { dataSources: ['postgres://user:secret@host/db'] },
+    { exclude: 'user:secret@tcp(host)/db' },
+    { readiness: 'host=db password=secret@' },
+    { readiness: { connections: { password: 'secret' } } },
+    { defaultMetrics: { prefix: { password: 'secret' } } },
   ])('shows no password of a misplaced value: %#', (options) => {
     let thrown: unknown;
     try {
@@ -257,14 +346,16 @@ describe('resolveModuleOptions', () => {
   });
 });
 
-describe('resolveExporterOptions', () => {
+describe('the options of an exporter', () => {
   it('knows the options of the exporter only', () => {
     const registry = new Registry();
-    expect(resolveExporterOptions({ registry }, { PROMETHEUS_METRIC_NAMESPACE: 'shop' })).toMatchObject({
+    expect(
+      resolveOptions(EXPORTER_OPTIONS, { registry }, { PROMETHEUS_METRIC_NAMESPACE: 'shop' }),
+    ).toMatchObject({
       registry,
       namespace: 'shop',
     });
-    expect(() => resolveExporterOptions({ path: '/metrics' } as object, {})).toThrow(
+    expect(() => resolveOptions(EXPORTER_OPTIONS, { path: '/metrics' }, {})).toThrow(
       'path is not an option. Known are',
     );
   });

@@ -42,6 +42,17 @@ describe('verdict', () => {
     );
   });
 
+  it('allows nothing by a value that cannot be compared', () => {
+    const state = joinMigrations(
+      orderMigrations(['A1700000000001', 'B1700000000003']),
+      new Set(['X1700000000002']),
+    );
+    for (const allowed of [Number.NaN, 'false', {}, []]) {
+      const policy = { allowUnapplied: allowed, allowUnknown: allowed, allowOutOfOrder: allowed } as Policy;
+      expect(verdict(state, policy).failedOn).toEqual(['unapplied', 'unknown', 'out-of-order']);
+    }
+  });
+
   it('is never better for fewer allowances', () => {
     fc.assert(
       fc.property(states, policies, (state, policy) => {

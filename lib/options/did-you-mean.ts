@@ -1,10 +1,16 @@
 /** The known word that is nearest to what was typed, if one is near enough to be meant. */
 export function closest(typed: string, known: readonly string[]): string | undefined {
   const ranked = known
-    .map((word) => ({ word, edits: distance(typed.toLowerCase(), word) }))
+    .map((word) => ({ word, edits: distance(typed.toLowerCase(), word.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits);
   const [best] = ranked;
   return best !== undefined && best.edits <= Math.max(2, best.word.length / 3) ? best.word : undefined;
+}
+
+/** What a message says after a word that is not known. */
+export function suggestion(typed: string, known: readonly string[]): string {
+  const near = closest(typed, known);
+  return near === undefined ? `Known are: ${known.join(', ')}.` : `Did you mean ${near}?`;
 }
 
 /** Letters to insert, delete, replace or swap with their neighbour: the optimal string alignment distance. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { closest } from '../../../lib/cli/did-you-mean';
+import { closest } from '../../../lib/options/did-you-mean';
 
 const KNOWN = ['--data-source', '--module', '--import', '--json', '--wait', '--help'];
 
