@@ -41,7 +41,7 @@ function makeReadOnly(runner: Runner): void {
         return await query(statement, parameters, isStructured);
       } catch (error) {
         // As empty as a table would be that was created a moment ago.
-        if (isBehind) return nothing;
+        if (isBehind && isMissingTable(error)) return nothing;
         throw error;
       }
     }
@@ -54,6 +54,13 @@ function makeReadOnly(runner: Runner): void {
       throw new Error('nestjs-prometheus-migrations sends no statement that writes');
     };
   }
+}
+
+/** SQLite's shared query runner reads the migrations, too: no other error may look like an empty table. */
+function isMissingTable(error: unknown): boolean {
+  return /no such table|does(?:n't| not) exist/i.test(
+    String((error as { message?: unknown } | null)?.message),
+  );
 }
 
 const READS =

@@ -243,6 +243,18 @@ describe('what a file exports', () => {
   });
 });
 
+it('on SQLite, a read that fails after a write that was not sent is no empty table', async () => {
+  const file = project.dataSource('data-source.js', {
+    applied: MIGRATIONS,
+    options: 'prepareDatabase: (database) => { globalThis.opened = database; }',
+    exported:
+      "exports.default = async () => { await dataSource.initialize(); await dataSource.query('CREATE TABLE made (id int)'); globalThis.opened.close(); return dataSource; };",
+  });
+  const { code, stdout } = await command(['check', '-d', file, '--json']);
+  expect(parseReport(stdout).connections).toMatchObject([{ status: 'unreadable', applied: null }]);
+  expect(code).toBe(2);
+});
+
 describe('what this command does not know', () => {
   const write = (exported: string) => project.dataSource('data-source.js', { exported });
   const refused = async (exported: string): Promise<string> => {
