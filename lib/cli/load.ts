@@ -1,6 +1,8 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { types } from 'node:util';
+import { isDataSource } from '../data-source/brand';
 import { CommandError, shortMessage } from './command-error';
 import { importFrom, requireFrom } from './import-from';
 import { loadMessage } from './load-error';
@@ -33,11 +35,7 @@ export class FileLoader {
   private readonly resolvesAliases = new Set<boolean>();
   private arePreloaded = false;
 
-  /** @param onFile - called with the path of each file before it is loaded */
-  constructor(
-    private readonly preloads: Preloads,
-    private readonly onFile: (file: string) => void,
-  ) {
+  constructor(private readonly preloads: Preloads) {
     this.specifiers = [...preloads.imports, ...preloads.requires, ...preloadsOfNode()];
   }
 
@@ -49,7 +47,6 @@ export class FileLoader {
    */
   async load(name: string): Promise<LoadedFile> {
     const file = pathOf(name);
-    this.onFile(file);
     const folder = dirname(file);
     useProjectConfiguration(folder);
     await this.preload();
@@ -109,28 +106,38 @@ function pathOf(name: string): string {
 }
 
 /**
- * The exports of one kind, each once, with the first name under which it is exported.
+ * The exports of one kind, each once, with the first name under which it is exported. Promises are awaited
+ * only if there is none; thenables never are, because that may send a query.
  *
- * @param make - what an export stands for, or a promise of it
- * @throws {@link CommandError} if one of them fails
+ * @throws {@link CommandError} if a promise fails
  */
 export async function exportsOfKind<Kind>(
   name: string,
   exported: LoadedFile['exported'],
   isKind: (value: unknown) => value is Kind,
-  make: (key: string, value: unknown) => unknown = (_key, value) => value,
 ): Promise<ReadonlyMap<Kind, string>> {
+  const values = Object.entries(exported);
+  const found = firstOfEach(values, isKind);
+  if (found.size > 0) return found;
+  const promises = values.filter(([, value]) => types.isPromise(value));
+  return firstOfEach(await settled(name, promises), isKind);
+}
+
+function firstOfEach<Kind>(
+  values: readonly (readonly [string, unknown])[],
+  isKind: (value: unknown) => value is Kind,
+): Map<Kind, string> {
   const found = new Map<Kind, string>();
-  for (const [key, value] of Object.entries(exported)) {
-    const resolved = await settled(name, () => make(key, value));
-    if (isKind(resolved) && !found.has(resolved)) found.set(resolved, key);
-  }
+  for (const [key, value] of values) if (isKind(value) && !found.has(value)) found.set(value, key);
   return found;
 }
 
-async function settled(name: string, make: () => unknown): Promise<unknown> {
+async function settled(
+  name: string,
+  promises: readonly (readonly [string, unknown])[],
+): Promise<(readonly [string, unknown])[]> {
   try {
-    return await make();
+    return await Promise.all(promises.map(async ([key, value]) => [key, await value] as const));
   } catch (error) {
     throw new CommandError(`${name} exports a promise or a factory that failed. ${shortMessage(error)}`);
   }
@@ -172,8 +179,17 @@ async function importOrRequire(file: string, isModule: boolean): Promise<unknown
   }
 }
 
-/** A CommonJS module may export one thing instead of several. */
+/** A CommonJS module may export one thing instead of several. A getter that throws exports nothing. */
 function exportsOf(loaded: unknown): Readonly<Record<string, unknown>> {
-  const isNamespace = typeof loaded === 'object' && loaded !== null && !('@instanceof' in loaded);
-  return isNamespace ? (loaded as Record<string, unknown>) : { default: loaded };
+  const isNamespace = typeof loaded === 'object' && loaded !== null && !types.isPromise(loaded);
+  if (!isNamespace || isDataSource(loaded)) return { default: loaded };
+  return Object.fromEntries(Object.keys(loaded).map((key) => [key, valueOf(loaded, key)]));
+}
+
+function valueOf(loaded: object, key: string): unknown {
+  try {
+    return Reflect.get(loaded, key);
+  } catch {
+    return undefined;
+  }
 }

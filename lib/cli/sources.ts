@@ -3,13 +3,13 @@ import { basename, extname } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { type DataSourceCandidate, nameDataSources } from '../data-source/alias';
 import { isDataSource } from '../data-source/brand';
-import { CommandError } from './command-error';
+import { CommandError, shortMessage } from './command-error';
 import type { Connections } from './connections';
+import { onDataSource } from './data-source-trap';
 import type { Invocation } from './flags';
 import { isNestModule } from './is-nest-module';
 import { exportsOfKind, FileLoader, type LoadedFile } from './load';
 import { LOADING } from './still-loading';
-import { onTypeorm, typeormOf } from './typeorm-copies';
 import { withTimeout } from './with-timeout';
 
 /**
@@ -21,21 +21,21 @@ export function loadSources(
   invocation: Invocation,
   connections: Connections,
 ): Promise<ReadonlyMap<string, DataSource>> {
-  onTypeorm((DataSource) => connections.guard(DataSource.prototype));
-  return withTimeout(load(invocation, connections), LOADING, () => {
+  onDataSource(connections.guard);
+  return withTimeout(load(invocation), LOADING, () => {
     return new CommandError(
       `The files were not loaded within ${LOADING / 1000} s. Look for a promise or a provider that never settles.`,
     );
   });
 }
 
-async function load(
-  { dataSources, module, imports, requires }: Invocation,
-  connections: Connections,
-): Promise<ReadonlyMap<string, DataSource>> {
-  const loader = new FileLoader({ imports, requires }, (file) =>
-    typeormOf(file, (DataSource) => connections.guard(DataSource.prototype)),
-  );
+async function load({
+  dataSources,
+  module,
+  imports,
+  requires,
+}: Invocation): Promise<ReadonlyMap<string, DataSource>> {
+  const loader = new FileLoader({ imports, requires });
   const named: DataSourceCandidate[] = [];
   for (const { alias, name, key } of namedFiles(dataSources)) {
     named.push({ alias, dataSource: await dataSourceIn(name, exportOf(name, key, await loader.load(name))) });
@@ -100,14 +100,16 @@ function namesOf(exported: LoadedFile['exported']): string {
 
 /**
  * The one DataSource that a file exports: by any name, as a promise, or as the result of a function that
- * is its default export.
+ * is its default export. What else a file exports is left alone.
  *
  * Source: TypeORM's `CommandUtils.loadDataSource()`, which does not call functions.
  */
 async function dataSourceIn(name: string, { exported }: LoadedFile): Promise<DataSource> {
-  const found = await exportsOfKind(name, exported, isDataSource, (key, value) =>
-    key === 'default' && isFactory(value) ? value() : value,
-  );
+  let found = await exportsOfKind(name, exported, isDataSource);
+  const factory = exported['default'];
+  if (found.size === 0 && isFactory(factory)) {
+    found = await exportsOfKind(name, { default: await madeBy(name, factory) }, isDataSource);
+  }
   const [first] = found.keys();
   if (first === undefined) {
     const isModule = Object.values(exported).some(isNestModule);
@@ -123,6 +125,14 @@ async function dataSourceIn(name: string, { exported }: LoadedFile): Promise<Dat
     );
   }
   return first;
+}
+
+async function madeBy(name: string, factory: () => unknown): Promise<unknown> {
+  try {
+    return await factory();
+  } catch (error) {
+    throw new CommandError(`${name} exports a promise or a factory that failed. ${shortMessage(error)}`);
+  }
 }
 
 function isFactory(value: unknown): value is () => unknown {

@@ -1,9 +1,9 @@
 import { Writable } from 'node:stream';
-import { DataSource } from 'typeorm';
 import { check } from '../../lib/cli/check';
 import { type Command, parseInvocation } from '../../lib/cli/flags';
 import { metrics } from '../../lib/cli/metrics';
 import { Output } from '../../lib/cli/output';
+import { MARK } from '../../lib/data-source/brand';
 import { logTo } from '../../lib/logger';
 
 /** A stream that keeps what is written. */
@@ -34,9 +34,6 @@ export interface Result {
 
 const COMMANDS: Readonly<Record<Command, typeof check>> = { check, metrics };
 
-const { initialize, runMigrations, undoLastMigration, synchronize, dropDatabase } = DataSource.prototype;
-const ORIGINAL = { initialize, runMigrations, undoLastMigration, synchronize, dropDatabase };
-
 /**
  * Runs the command in this process, as `main.ts` does in one of its own.
  *
@@ -54,6 +51,6 @@ export async function command(args: readonly string[], told?: (text: string) => 
     return { code, stdout: stdout.text, stderr: stderr.text };
   } finally {
     // The command never gives it back: its process ends.
-    Object.assign(DataSource.prototype, ORIGINAL);
+    Reflect.deleteProperty(Object.prototype, MARK);
   }
 }

@@ -1,0 +1,179 @@
+import { existsSync } from 'node:fs';
+import type { DataSource } from 'typeorm';
+import { MigrationFailure } from '../migration/failure';
+import { LONGEST_TIMER } from './flags';
+import { makeReadOnly, openReadOnly, sqliteFile } from './read-only';
+import { makeRunnersReadOnly } from './read-only-runner';
+import { refusalOf } from './refused';
+import { initialized } from './still-loading';
+import { withTimeout } from './with-timeout';
+
+type Driver = DataSource['driver'];
+type Initialize = (this: DataSource) => Promise<DataSource>;
+
+/** Milliseconds after the time-out in which a driver gives up by itself. */
+const GIVE_UP = 500;
+
+/** Why this command does not connect a DataSource at all. */
+export class Refusal extends Error {}
+
+/**
+ * A DataSource that cannot write, whoever calls its `initialize()`: this command, the file that makes it,
+ * or Nest. A database that is down is remembered instead of thrown.
+ */
+export class GuardedDataSource {
+  /** Why it is not connected. */
+  failure: unknown;
+  /** Why it can never be connected: what it loads is broken, or this command refuses it. */
+  fault: unknown;
+  /** Whether the fault was noted already. */
+  isTold = false;
+  private opening: Promise<unknown> = Promise.resolve();
+  private original!: Initialize;
+
+  /**
+   * @param dataSource - one that is connected not yet; its constructor may be running
+   * @param timeout - milliseconds in which a connection must be made
+   * @param loading - milliseconds in which its files must be loaded
+   */
+  constructor(
+    readonly dataSource: DataSource,
+    private readonly timeout: number,
+    private readonly loading: number,
+  ) {
+    define(dataSource, { [GUARD]: this });
+    this.takeOver();
+    const { driver } = dataSource as { driver?: Driver };
+    if (driver === undefined) this.awaitDriver();
+    else this.guardDriver(driver);
+  }
+
+  /** The one of a DataSource, or of a proxy of it. */
+  static of(dataSource: DataSource): GuardedDataSource | undefined {
+    return (dataSource as { [GUARD]?: GuardedDataSource })[GUARD];
+  }
+
+  /** Connects it if it is not, once all that was begun has ended. */
+  async open(): Promise<void> {
+    // A subclass may have set an `initialize` of its own since.
+    this.takeOver();
+    await this.opening;
+    if (!this.dataSource.isInitialized && this.fault === undefined) await this.dataSource.initialize();
+  }
+
+  private takeOver(): void {
+    const { initialize } = this.dataSource as { initialize: Initialize };
+    if (initialize === this.initialize) return;
+    this.original = initialize;
+    define(this.dataSource, { ...WRITES_NOTHING, initialize: this.initialize });
+  }
+
+  /** The DataSource's own `initialize()`, one call after the other. */
+  private readonly initialize = guardedInitialize(async (receiver) => {
+    const before = this.opening;
+    const connecting = before.then(() => this.connect(receiver));
+    this.opening = connecting;
+    await connecting;
+    return receiver;
+  });
+
+  private async connect(receiver: DataSource): Promise<void> {
+    if (receiver.isInitialized) return;
+    this.failure = undefined;
+    try {
+      if ((receiver as { driver?: Driver }).driver === undefined) throw new Refusal(UNKNOWN_TYPEORM);
+      await initialized(this.original.call(receiver), receiver, this.loading + 2 * this.timeout);
+    } catch (error) {
+      // Not thrown: Nest would try again for half a minute.
+      if (this.failure !== undefined) return;
+      this.fault = error;
+      this.failure = new MigrationFailure('invalid_migrations');
+    }
+  }
+
+  /** TypeORM's constructor sets the driver, later than the mark. */
+  private awaitDriver(): void {
+    Object.defineProperty(this.dataSource, 'driver', {
+      configurable: true,
+      enumerable: true,
+      set: (driver: Driver) => {
+        define(this.dataSource, { driver }, true);
+        this.guardDriver(driver);
+      },
+    });
+  }
+
+  private guardDriver(driver: Driver): void {
+    const connect = driver.connect.bind(driver);
+    const afterConnect = driver.afterConnect.bind(driver);
+    driver.connect = () => {
+      this.prepare(driver);
+      return this.withinTimeout(connect());
+    };
+    driver.afterConnect = () => this.withinTimeout(afterConnect());
+    makeRunnersReadOnly(driver);
+  }
+
+  private prepare(driver: Driver): void {
+    const { dataSource } = this;
+    const refusal = refusalOf(driver.options);
+    if (refusal !== undefined) throw new Refusal(refusal);
+    makeReadOnly(dataSource);
+    if (lacksFile(dataSource)) throw this.failed(MISSING_FILE);
+    openReadOnly(dataSource);
+    // A driver that is not told waits for ever, and holds a connection for each try.
+    const giveUp = Math.min(this.timeout + GIVE_UP, LONGEST_TIMER);
+    Object.assign(driver.options, { connectTimeoutMS: giveUp, connectTimeout: giveUp });
+  }
+
+  private async withinTimeout(work: Promise<void>): Promise<void> {
+    try {
+      await withTimeout(work, this.timeout, timedOut);
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
+  /** Remembers what a driver has thrown, apart from what the DataSource's own files throw. */
+  private failed(error: unknown): unknown {
+    this.failure = error;
+    return error;
+  }
+}
+
+const GUARD = Symbol('guard');
+
+function guardedInitialize(initialize: (receiver: DataSource) => Promise<DataSource>) {
+  return function (this: DataSource): Promise<DataSource> {
+    return initialize(this);
+  };
+}
+
+/** Sets properties of the object itself, hidden from those who list them. */
+function define(object: object, properties: object, enumerable = false): void {
+  for (const key of Reflect.ownKeys(properties)) {
+    const value: unknown = Reflect.get(properties, key);
+    Object.defineProperty(object, key, { value, configurable: true, enumerable, writable: true });
+  }
+}
+
+export const timedOut = () => new MigrationFailure('timeout');
+
+/** Replacements for TypeORM's own methods, which a loaded file may call. */
+const WRITES_NOTHING = {
+  runMigrations: () => Promise.resolve([]),
+  undoLastMigration: () => Promise.resolve(),
+  synchronize: () => Promise.resolve(),
+  dropDatabase: () => Promise.resolve(),
+};
+
+const UNKNOWN_TYPEORM =
+  'is not of a TypeORM that this command knows: it has no driver before initialize(). Use typeorm 0.3.12 or newer.';
+
+/** As SQLite itself would fail if it were not allowed to create the file. */
+const MISSING_FILE = Object.assign(new Error('no such file'), { code: 'SQLITE_CANTOPEN' });
+
+function lacksFile({ options }: DataSource): boolean {
+  const file = sqliteFile(options as unknown as Record<string, unknown>);
+  return file !== undefined && !existsSync(file);
+}

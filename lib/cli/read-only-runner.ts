@@ -1,0 +1,87 @@
+import type { DataSource } from 'typeorm';
+
+type Driver = DataSource['driver'];
+
+interface Runner {
+  query(statement: string, parameters?: unknown[], isStructured?: boolean): Promise<unknown>;
+  stream?(statement: string, ...rest: unknown[]): Promise<unknown>;
+  beforeMigration?(): Promise<void>;
+}
+
+/**
+ * Lets the query runners of a driver read only. All of TypeORM writes through them: its migrations, its
+ * schema builder, its cache, its entity managers and query builders.
+ */
+export function makeRunnersReadOnly(driver: Driver): void {
+  const create = driver.createQueryRunner.bind(driver);
+  // SQLite and MongoDB give the same one each time.
+  const guarded = new WeakSet<object>();
+  driver.createQueryRunner = (mode) => {
+    const runner = create(mode);
+    if (guarded.has(runner)) return runner;
+    guarded.add(runner);
+    if (driver.options.type === 'mongodb') ignoreWrites(runner as unknown as Record<string, unknown>);
+    else makeReadOnly(runner);
+    (runner as Runner).beforeMigration = () => Promise.reject(new Error(RUNS_NO_MIGRATIONS));
+    return runner;
+  };
+}
+
+/** What a file gets that calls TypeORM's `MigrationExecutor` by itself. */
+const RUNS_NO_MIGRATIONS = 'nestjs-prometheus-migrations runs no migrations, whoever asks for it';
+
+function makeReadOnly(runner: Runner): void {
+  const query = runner.query.bind(runner);
+  const stream = runner.stream?.bind(runner);
+  let isBehind = false;
+  runner.query = async (statement, parameters, isStructured) => {
+    const nothing = isStructured ? { raw: [], records: [], affected: 0 } : [];
+    if (isRead(statement)) {
+      try {
+        return await query(statement, parameters, isStructured);
+      } catch (error) {
+        // As empty as a table would be that was created a moment ago.
+        if (isBehind && isMissingTable(error)) return nothing;
+        throw error;
+      }
+    }
+    isBehind = true;
+    return nothing;
+  };
+  if (stream !== undefined) {
+    runner.stream = async (statement, ...rest) => {
+      if (isRead(statement)) return stream(statement, ...rest);
+      throw new Error('nestjs-prometheus-migrations sends no statement that writes');
+    };
+  }
+}
+
+/** SQLite's shared query runner reads the migrations, too: no other error may look like an empty table. */
+function isMissingTable(error: unknown): boolean {
+  return /no such table|does(?:n't| not) exist/i.test(
+    String((error as { message?: unknown } | null)?.message),
+  );
+}
+
+const READS =
+  /^(?:\s|\(|--[^\n]*\n|\/\*[^]*?\*\/)*(?:SELECT|SHOW|VALUES|DESC(?:RIBE)?|PRAGMA|SET|USE|BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b/i;
+/** These may stand before any statement. */
+const PREFIXES = /^(?:\s|\(|--[^\n]*\n|\/\*[^]*?\*\/)*(?:WITH|EXPLAIN)\b/i;
+const WRITES = /\b(?:INSERT|UPDATE|DELETE|MERGE|REPLACE|CREATE|ALTER|DROP|TRUNCATE)\b/i;
+
+/** A second statement, as PostgreSQL and SQLite take it. */
+const THEN_WRITES = new RegExp(`;\\s*${WRITES.source}`, 'i');
+
+function isRead(statement: string): boolean {
+  if (THEN_WRITES.test(statement)) return false;
+  return READS.test(statement) || (PREFIXES.test(statement) && !WRITES.test(statement));
+}
+
+const MONGODB_WRITES =
+  /^(?:bulkWrite|clearDatabase|rename|replaceOne|initialize\w+BulkOp|(?:create|delete|drop|findOneAnd|insert|update)[A-Z]\w*)$/;
+
+function ignoreWrites(runner: Record<string, unknown>): void {
+  for (const method of Object.getOwnPropertyNames(Object.getPrototypeOf(runner))) {
+    if (MONGODB_WRITES.test(method)) runner[method] = () => Promise.resolve();
+  }
+}
