@@ -267,8 +267,8 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
   TypeormMigrationsDataSourceClosed: [
     ['dropped `for`', 'for: 5m', 'for: 0m', 'away for 4 minutes stays silent'],
     ['a longer `for`', 'for: 5m', 'for: 15m', 'closed on every replica for 5 minutes'],
-    ['no bridge', /last_over_time\((.*)\[2m:15s\]\)/, '$1', 'one lost scrape does not reset its clock'],
-    ['a longer bridge', '[2m:15s]', '[10m:15s]', 'clears when it is forgotten'],
+    ['no bridge', /last_over_time\((.*)\[3m\]\)/, '$1', 'one lost scrape does not reset its clock'],
+    ['a longer bridge', '[3m]', '[10m]', 'clears when it is forgotten'],
     ['missing == 1', ' == 1', '', 'one that can read is silent'],
     ['max for min', 'min by', 'max by', 'closed on one replica, and away for another', CLOSED],
     [
