@@ -26,9 +26,7 @@ import { Monitor } from './monitor/monitor';
 import type { Snapshot } from './monitor/snapshots';
 import { asksToExport } from './options/export-migrations';
 import type { PrometheusMigrationsModuleOptions, ResolvedModuleOptions } from './options/option.types';
-import { MODULE_OPTIONS } from './options/option.table';
-import { checkPaths } from './options/paths';
-import { resolve } from './options/resolve';
+import { resolveModuleOptions } from './options/module-options';
 import { checkChoice } from './prometheus/client';
 import { DefaultMetrics } from './prometheus/default-metrics';
 import { MigrationsExporter } from './prometheus/exporter';
@@ -89,7 +87,7 @@ export class PrometheusMigrationsModule
   static override forRoot(options: PrometheusMigrationsModuleOptions = {}): DynamicModule {
     return define(super.forRoot(options), {
       provide: RESOLVED_OPTIONS,
-      useValue: resolved(options),
+      useValue: resolveModuleOptions(options, process.env),
     });
   }
 
@@ -103,7 +101,7 @@ export class PrometheusMigrationsModule
     return define(super.forRootAsync(options), {
       provide: RESOLVED_OPTIONS,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (given: PrometheusMigrationsModuleOptions = {}) => resolved(given),
+      useFactory: (given: PrometheusMigrationsModuleOptions = {}) => resolveModuleOptions(given, process.env),
     });
   }
 
@@ -183,12 +181,6 @@ export class PrometheusMigrationsModule
 
 /** Milliseconds that Nest may take from its last start hook until the HTTP server listens. */
 const OPENING = 200;
-
-function resolved(options: PrometheusMigrationsModuleOptions): ResolvedModuleOptions {
-  const all = resolve(MODULE_OPTIONS, options, process.env);
-  checkPaths(all);
-  return all;
-}
 
 function requestScopedLine(alias: string): string {
   return (

@@ -87,8 +87,7 @@ export function providersOf(): Provider[] {
       ownOf(MigrationsStatus),
       [RESOLVED_OPTIONS, Monitor],
       (options: ResolvedModuleOptions, monitor: Monitor) => {
-        const { allowUnapplied, allowUnknown, allowOutOfOrder } = options.readiness ?? {};
-        const policy = { allowUnapplied, allowUnknown, allowOutOfOrder };
+        const { path, connections, whenUnreadable, once, ...policy } = options.readiness ?? {};
         return new MigrationsStatus(monitor, policy, options.title);
       },
     ),

@@ -71,6 +71,7 @@ function policyOf({ failOn }: Invocation): Policy {
     allowUnapplied: failOn.includes('unapplied') ? 0 : Infinity,
     allowUnknown: !failOn.includes('unknown'),
     allowOutOfOrder: !failOn.includes('out-of-order'),
+    allowNoMigrations: !failOn.includes('no-migrations'),
   };
 }
 

@@ -1,6 +1,6 @@
 import { oneLine } from '../logger';
 import type { Snapshot } from '../monitor/snapshots';
-import { ADVICE } from '../verdict/advice';
+import { adviceOn } from '../verdict/advice';
 import type { ConnectionReport, MigrationsReport } from '../verdict/report';
 
 export interface Terminal {
@@ -97,7 +97,7 @@ function paragraphs(connections: readonly ConnectionReport[], paint: Paint): str
 function detailsOf(connection: ConnectionReport, snapshots: readonly Snapshot[]): string[] {
   const name = oneLine(connection.connection);
   if (connection.reason !== undefined) {
-    const { meaning, fix } = ADVICE[connection.reason];
+    const { meaning, fix } = adviceOn(connection.reason, connection.database);
     const detail = detailOf(connection, snapshots);
     return ['', `${name} could not be read: ${connection.reason}${detail}. ${meaning} ${fix}`];
   }

@@ -171,6 +171,7 @@ export const POLICY_OPTIONS: Rows<Policy> = {
   },
   allowUnknown: BOOLEAN,
   allowOutOfOrder: BOOLEAN,
+  allowNoMigrations: BOOLEAN,
   connections: {
     valid: (value) =>
       value === undefined || (isListOfStrings(value) && value.length > 0 && !value.includes('')),

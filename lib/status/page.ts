@@ -1,4 +1,4 @@
-import { ADVICE } from '../verdict/advice';
+import { adviceOn } from '../verdict/advice';
 import type { ConnectionReport, MigrationsReport } from '../verdict/report';
 import type { Forbidden } from '../verdict/verdict';
 import { Markup, markup, NOTHING } from './markup';
@@ -16,6 +16,7 @@ const FAULTS: readonly {
   { fault: 'unapplied', words: 'unapplied', count: ({ unapplied }) => unapplied?.length ?? 0 },
   { fault: 'unknown', words: 'unknown', count: ({ unknown }) => unknown?.length ?? 0 },
   { fault: 'out-of-order', words: 'out of order', count: ({ outOfOrder }) => outOfOrder?.length ?? 0 },
+  { fault: 'no-migrations', words: 'without migrations', count: () => 1 },
   { fault: 'unreadable', words: 'unreadable', count: () => 1 },
 ];
 
@@ -101,7 +102,7 @@ function sectionOf(report: ConnectionReport): Markup {
         </div>
         ${reasonOf(report)}
         <dl class="counts">
-          ${countOf('Defined', report.defined)}
+          ${countOf('Defined', report.defined, failedOn.includes('no-migrations'))}
           ${countOf('Applied', report.applied)}
           ${countOf('Unapplied', report.unapplied, failedOn.includes('unapplied'))}
           ${countOf('Unknown', report.unknown, failedOn.includes('unknown'))}
@@ -134,9 +135,9 @@ function markOf(report: ConnectionReport): string {
 }
 
 /** Why a connection cannot be read, and what to do: as the command line says it. */
-function reasonOf({ reason }: ConnectionReport): Markup {
+function reasonOf({ reason, database }: ConnectionReport): Markup {
   if (reason === undefined) return NOTHING;
-  const { meaning, fix } = ADVICE[reason];
+  const { meaning, fix } = adviceOn(reason, database);
   return markup`<p class="reason">Could not be read: ${reason}. ${meaning} ${fix}</p>`;
 }
 

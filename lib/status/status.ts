@@ -6,7 +6,7 @@ import type { Policy } from '../verdict/verdict';
 export class MigrationsStatus {
   constructor(
     private readonly monitor: Monitor,
-    private readonly policy: Pick<Policy, 'allowUnapplied' | 'allowUnknown' | 'allowOutOfOrder'>,
+    private readonly policy: Omit<Policy, 'connections' | 'whenUnreadable' | 'once'>,
     /** What the page is headed with. */
     readonly title?: string | undefined,
   ) {}

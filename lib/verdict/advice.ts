@@ -1,14 +1,32 @@
 import type { FailureReason } from '../migration/failure';
 
+interface Advice {
+  readonly meaning: string;
+  readonly fix: string;
+}
+
+/** What a reason means on a kind of database, and what to do about it. */
+export function adviceOn(reason: FailureReason, database: string): Advice {
+  return reason === 'unreachable' && IN_FILES.includes(database) ? NO_FILE : ADVICE[reason];
+}
+
+/** TypeORM's drivers that open a file and have no server. */
+const IN_FILES: readonly string[] = ['better-sqlite3', 'sqlite', 'sqljs'];
+
+const NO_FILE: Advice = {
+  meaning: 'The database file is not there, or cannot be opened.',
+  fix: "Check the path in the DataSource's option database, from the working directory, and the rights to the file.",
+};
+
 /** What each reason means, and what to do about it: for the command line and the documentation. */
-export const ADVICE: Readonly<Record<FailureReason, { readonly meaning: string; readonly fix: string }>> = {
+export const ADVICE: Readonly<Record<FailureReason, Advice>> = {
   timeout: {
     meaning: 'The database did not answer in time.',
     fix: 'Look for a lock on the migrations table, an exhausted pool or a slow network; or raise the timeout.',
   },
   unreachable: {
     meaning: 'There is no connection to the database.',
-    fix: "Check that the server runs, that the database exists, and the DataSource's host, port and database.",
+    fix: "Check that the server runs, that the database exists, and the DataSource's host, port, database and ssl; characters such as # in a URL have to be percent-encoded.",
   },
   denied: {
     meaning: 'The database refuses the user, or the user may not read the migrations table.',

@@ -37,5 +37,6 @@ const PROBLEMS: Readonly<Record<Forbidden, (snapshot: Snapshot) => string>> = {
   unapplied: (snapshot) => `has ${stateUnder(snapshot, {})?.unapplied.length} unapplied`,
   unknown: (snapshot) => `has ${stateUnder(snapshot, {})?.unknown.length} unknown`,
   'out-of-order': (snapshot) => `has ${stateUnder(snapshot, {})?.outOfOrder.length} out of order`,
+  'no-migrations': () => 'defines no migrations',
   unreadable: (snapshot) => `cannot be read (${reasonOf(snapshot)})`,
 };

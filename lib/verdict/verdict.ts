@@ -20,6 +20,12 @@ export interface Policy {
    */
   readonly allowOutOfOrder?: boolean | undefined;
   /**
+   * Whether a connection is allowed whose code defines no migration: nothing can be unapplied on it. `false` notices a
+   * path in the DataSource's `migrations` that matches no file.
+   * @defaultValue `true`
+   */
+  readonly allowNoMigrations?: boolean | undefined;
+  /**
    * Aliases of the connections that are judged.
    * @defaultValue all that are exported
    */
@@ -42,7 +48,7 @@ export interface Policy {
 export type MigrationStatus = 'up-to-date' | 'unapplied' | 'unreadable';
 
 /** What a policy does not allow. */
-export const FORBIDDEN = ['unapplied', 'unknown', 'out-of-order', 'unreadable'] as const;
+export const FORBIDDEN = ['unapplied', 'unknown', 'out-of-order', 'no-migrations', 'unreadable'] as const;
 export type Forbidden = (typeof FORBIDDEN)[number];
 
 export interface Verdict {
@@ -61,15 +67,16 @@ export interface Verdict {
  */
 export function verdict(
   state: MigrationState | undefined,
-  { allowUnapplied = 0, allowUnknown = true, allowOutOfOrder = true }: Policy,
+  { allowUnapplied = 0, allowUnknown = true, allowOutOfOrder = true, allowNoMigrations = true }: Policy,
 ): Verdict {
   if (state === undefined) return { status: 'unreadable', ok: false, failedOn: ['unreadable'] };
-  const { unapplied, unknown, outOfOrder } = state;
+  const { defined, unapplied, unknown, outOfOrder } = state;
   const failedOn: Forbidden[] = [];
   // What cannot be compared, as NaN, is not allowed.
   if (!(unapplied.length <= allowUnapplied)) failedOn.push('unapplied');
   if (unknown.length > 0 && allowUnknown !== true) failedOn.push('unknown');
   if (outOfOrder.length > 0 && allowOutOfOrder !== true) failedOn.push('out-of-order');
+  if (defined.length === 0 && allowNoMigrations !== true) failedOn.push('no-migrations');
   return {
     status: unapplied.length > 0 ? 'unapplied' : 'up-to-date',
     ok: failedOn.length === 0,

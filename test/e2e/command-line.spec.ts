@@ -60,9 +60,17 @@ describe('exit codes', PATIENCE, () => {
       applied: ['Gone1700000000009'],
       flags: '--fail-on unknown',
     },
+    { code: 0, what: 'the code defines no migration', applied: [], defined: [] },
+    {
+      code: 1,
+      what: '--fail-on names it',
+      applied: [],
+      defined: [],
+      flags: '--fail-on unapplied,no-migrations',
+    },
     { code: 0, what: '--fail-on does not name what there is', applied: [], flags: '--fail-on unknown' },
-  ])('$what: $code', async ({ code, applied, flags = '' }) => {
-    project.dataSource('data-source.js', { applied });
+  ])('$what: $code', async ({ code, applied, defined = MIGRATIONS, flags = '' }) => {
+    project.dataSource('data-source.js', { applied, defined });
     const ended = await run(`check --data-source data-source.js ${flags}`.trim());
     expect(ended).toMatchObject({ code, stderr: '' });
     expect(ended.stdout).toContain('default');

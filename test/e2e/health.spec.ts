@@ -241,6 +241,14 @@ describe.each(DIALECTS.filter(({ available }) => available))('terminus beside $n
     expect(log.take()).toEqual([]);
   });
 
+  it('refuses a connection whose code defines no migration, if the policy does', async () => {
+    const { indicator } = await startWith([sqliteModule([])]);
+    const isUp = async (policy: Policy) => (await indicator.isUpToDate('m', policy)).m.status;
+    expect(await isUp({})).toBe('up');
+    expect(await isUp({ allowNoMigrations: true })).toBe('up');
+    expect(await isUp({ allowNoMigrations: false })).toBe('down');
+  });
+
   it('allows what the policy allows, on top of the option readiness', async () => {
     await revert(OLDEST);
     await apply('Later1800000000000');

@@ -93,7 +93,7 @@ describe('parseInvocation', () => {
     ['check --wait --json', '--wait is "--json". '],
     [
       'check --fail-on pending',
-      '--fail-on is "pending". Give one or more of unapplied, unknown, out-of-order, separated by commas. What cannot be read always exits with 2.',
+      '--fail-on is "pending". Give one or more of unapplied, unknown, out-of-order, no-migrations, separated by commas. What cannot be read always exits with 2.',
     ],
     ['check --fail-on unknown,', '--fail-on is "unknown,". '],
     ['check --fail-on unreadable', '--fail-on is "unreadable". Give one or more of unapplied, unknown, '],

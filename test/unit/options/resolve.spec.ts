@@ -3,11 +3,12 @@ import { Registry, register } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { InvalidOptionError, NotADataSourceError } from '../../../lib/prometheus-migrations.errors';
-import { EXPORTER_OPTIONS, MODULE_OPTIONS, POLICY_OPTIONS } from '../../../lib/options/option.table';
+import { EXPORTER_OPTIONS, POLICY_OPTIONS } from '../../../lib/options/option.table';
+import { resolveModuleOptions } from '../../../lib/options/module-options';
 import { resolve as resolveOptions } from '../../../lib/options/resolve';
 
 const resolve = (options: object | null = {}, environment: Record<string, string> = {}) =>
-  resolveOptions(MODULE_OPTIONS, options as object, environment);
+  resolveModuleOptions(options as object, environment);
 
 describe('the options of the module', () => {
   it('has a default for everything', () => {

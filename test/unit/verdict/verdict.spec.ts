@@ -14,6 +14,7 @@ const policies: fc.Arbitrary<Policy> = fc.record(
     allowUnapplied: fc.nat(5),
     allowUnknown: fc.boolean(),
     allowOutOfOrder: fc.boolean(),
+    allowNoMigrations: fc.boolean(),
   },
   { requiredKeys: [] },
 );
@@ -35,9 +36,11 @@ describe('verdict', () => {
       fc.property(states, policies, (state, policy) => {
         const { failedOn } = verdict(state, policy);
         const { allowUnapplied = 0, allowUnknown = true, allowOutOfOrder = true } = policy;
+        const { allowNoMigrations = true } = policy;
         expect(failedOn.includes('unapplied')).toBe(state.unapplied.length > allowUnapplied);
         expect(failedOn.includes('unknown')).toBe(!allowUnknown && state.unknown.length > 0);
         expect(failedOn.includes('out-of-order')).toBe(!allowOutOfOrder && state.outOfOrder.length > 0);
+        expect(failedOn.includes('no-migrations')).toBe(!allowNoMigrations && state.defined.length === 0);
       }),
     );
   });
@@ -58,7 +61,12 @@ describe('verdict', () => {
       fc.property(states, policies, (state, policy) => {
         if (!verdict(state, policy).ok) return;
         expect(
-          verdict(state, { ...policy, allowUnapplied: 100, allowUnknown: true, allowOutOfOrder: true }).ok,
+          verdict(state, {
+            allowUnapplied: 100,
+            allowUnknown: true,
+            allowOutOfOrder: true,
+            allowNoMigrations: true,
+          }).ok,
         ).toBe(true);
       }),
     );

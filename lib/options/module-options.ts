@@ -1,6 +1,21 @@
 import { InvalidOptionError } from '../prometheus-migrations.errors';
 import { MODULE_OPTIONS } from './option.table';
-import type { ResolvedModuleOptions } from './option.types';
+import type { PrometheusMigrationsModuleOptions, ResolvedModuleOptions } from './option.types';
+import { type Environment, resolve } from './resolve';
+
+/**
+ * Checks the module's options, each and beside one another, and fills in the environment and the defaults.
+ *
+ * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
+ */
+export function resolveModuleOptions(
+  options: PrometheusMigrationsModuleOptions,
+  environment: Environment,
+): ResolvedModuleOptions {
+  const resolved = resolve(MODULE_OPTIONS, options, environment);
+  checkPaths(resolved);
+  return resolved;
+}
 
 /**
  * Each page has a path of its own: of two with the same, the application would serve one and the own port
@@ -8,7 +23,7 @@ import type { ResolvedModuleOptions } from './option.types';
  *
  * @throws {@link InvalidOptionError} for two options with the same path
  */
-export function checkPaths({ path, readiness, statusPath, port, portRange }: ResolvedModuleOptions): void {
+function checkPaths({ path, readiness, statusPath, port, portRange }: ResolvedModuleOptions): void {
   const hasPort = port !== undefined || portRange !== undefined;
   const portPath = path === false && hasPort ? MODULE_OPTIONS.path.default : path;
   const owners = new Map<string, string>();
