@@ -10,11 +10,11 @@ type Names = readonly string[];
 /** What the last read found; `unseen`: the table has to be looked for. */
 type Known = 'unseen' | 'missing' | 'empty' | 'rows';
 
-/** The table has no column `name`: it is the application's own, or another tool's. */
+/** The table has no column `name`, or one that holds no text: it is the application's own, or another tool's. */
 export class ForeignTableError extends InvalidMigrationsError {
   constructor(path: string) {
     super(
-      `The table "${path}" has no column "name", so it is not TypeORM's, and runMigrations() would fail. ` +
+      `The table "${path}" has no column "name" of text, so it is not TypeORM's, and runMigrations() would fail. ` +
         "Set the DataSource's option migrationsTableName to another name, or leave the connection out with the option exclude.",
     );
   }
@@ -92,7 +92,7 @@ export class RecordedMigrations {
       names === undefined ||
       names.includes(null) ||
       (names.length === 0 && known === 'rows' && !!table.probe);
-    return isDoubtful ? this.lookFor(table, connection, false) : onlyNames(names);
+    return isDoubtful ? this.lookFor(table, connection, false) : this.namesIn(names);
   }
 
   /** Names of a table that had rows, parsed only if they have changed. */
@@ -125,13 +125,20 @@ export class RecordedMigrations {
     }
     if (!(await this.locate(table, connection))) return undefined;
     const names = await this.select(connection, table.select(this.schema));
-    if (names !== undefined) return onlyNames(names);
+    if (names !== undefined) return this.namesIn(names);
     if (table.missingMayBeDenied) throw new MigrationFailure('denied');
     if (this.hasAnswered && table.tellsGone && table.poll !== undefined) {
       const rows = await connection.query(table.poll);
       if (rows.length === 0) throw new MigrationFailure('unreachable');
     }
     return undefined;
+  }
+
+  private namesIn(values: readonly unknown[]): Names {
+    const names = onlyNames(values);
+    const hasOther = names.length === 0 && values.some((value) => value !== null);
+    if (hasOther) throw new ForeignTableError(this.currentTable().path);
+    return names;
   }
 
   /** Whether the table may be there; learns in which schema. */

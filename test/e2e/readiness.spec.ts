@@ -131,7 +131,10 @@ describe.each(['Express', 'Fastify'] as const)('/readyz on %s', (platform) => {
     const dataSource = app.get<DataSource>(getDataSourceToken());
     await dataSource.query('ALTER TABLE migrations RENAME COLUMN name TO secret_column');
     expect(JSON.parse(await get('/readyz'))).toEqual({
-      migrations: { status: 'down', connections: { default: { status: 'unreadable', reason: 'other' } } },
+      migrations: {
+        status: 'down',
+        connections: { default: { status: 'unreadable', reason: 'invalid_migrations' } },
+      },
     });
   });
 

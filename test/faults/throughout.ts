@@ -84,6 +84,8 @@ async function scrapeThroughout(
     await expect.poll(() => scrapes.one().then(attempts), abandoned).toBe(2);
     await scrapes.many(WARM_UP, scrapers);
   }
+  // A connection that is lent out has no timer, an idle one has: both measurements see it idle.
+  if (!hangs) await expect.poll(() => queries.outstanding, { timeout: 10 * timeout }).toBe(0);
   const measure = () => ({ ...footprint(dataSource), lines: scrapes.text.split('\n').length });
   const before = measure();
   // For so long that the second would be given up as well, and a third begun.

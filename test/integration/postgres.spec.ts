@@ -350,7 +350,7 @@ describe('PostgreSQL', () => {
     expect(await read()).toEqual(first);
   });
 
-  it('reads a column of another type row by row, as TypeORM does', async () => {
+  it('takes a table whose column is of another type for none of TypeORM', async () => {
     await database.run('CREATE TABLE migrations (id serial, timestamp bigint, name date)');
     await database.run(
       "INSERT INTO migrations (timestamp, name) SELECT n, date '2026-01-01' + n FROM generate_series(1, 500) n",
@@ -358,7 +358,7 @@ describe('PostgreSQL', () => {
     const { dataSource } = await open();
     const counts = countsOf(dataSource);
     for (let reading = 0; reading < 2; reading += 1) {
-      expect(await counts()).toEqual({ applied: 0, unapplied: 3 });
+      expect(await counts()).toBe('invalid_migrations');
     }
   });
 
