@@ -41,10 +41,12 @@ export class RunTotals {
     for (const outcome of RUN_OUTCOMES) {
       const runs = this.ended[outcome];
       const { count, seconds, buckets, lastEndedAt } = other.ended[outcome];
+      if (lastEndedAt === undefined) continue;
       runs.count += count;
       runs.seconds += seconds;
-      buckets.forEach((more, index) => (runs.buckets[index] = (runs.buckets[index] ?? 0) + more));
-      if (lastEndedAt !== undefined) runs.lastEndedAt = Math.max(runs.lastEndedAt ?? 0, lastEndedAt);
+      for (let index = 0; index < buckets.length; index += 1)
+        runs.buckets[index] = (runs.buckets[index] ?? 0) + (buckets[index] ?? 0);
+      runs.lastEndedAt = Math.max(runs.lastEndedAt ?? 0, lastEndedAt);
     }
   }
 }
