@@ -30,9 +30,18 @@ function tell(level: Level, message: string): void {
 
 /** Loaded with the first message, because Nest takes longer to load than the command line to answer. */
 function nestLogger(): LogSink {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
-  const { Logger } = require('@nestjs/common') as typeof common;
-  return new Logger('PrometheusMigrations');
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    const { Logger } = require('@nestjs/common') as typeof common;
+    return new Logger('PrometheusMigrations');
+  } catch {
+    return { log: toStderr, warn: toStderr, error: toStderr };
+  }
+}
+
+/** Without Nest. The stdout of a script may be its metrics. */
+function toStderr(message: string): void {
+  console.error(`[PrometheusMigrations] ${message}`);
 }
 
 // Control characters, and what terminals and log viewers take for the end of a line.

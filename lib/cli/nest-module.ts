@@ -1,7 +1,7 @@
 import type * as core from '@nestjs/core';
 import type { LoggerService } from '@nestjs/common';
 import { type DataSourceCandidate, nameDataSources } from '../data-source/alias';
-import { DataSourceExplorer } from '../data-source/explorer';
+import type { DataSourceExplorer } from '../data-source/explorer';
 import { isDataSource } from '../data-source/brand';
 import type { SelectionOptions } from '../monitor/selection';
 import { RESOLVED_OPTIONS } from '../options/tokens';
@@ -39,7 +39,9 @@ export async function dataSourcesOfModule(
   } catch (error) {
     throw new CommandError(`The providers of ${name} could not be made. ${loadMessage(error, loader)}`);
   }
-  return exportedOf(name, discovery, named);
+  // It needs Nest: not before it is known that there is one.
+  const { DataSourceExplorer } = await import('../data-source/explorer.js');
+  return exportedOf(name, new DataSourceExplorer(discovery), optionsOf(discovery), named);
 }
 
 function createContext(nest: typeof core, module: NestModule) {
@@ -76,12 +78,11 @@ class RetryListener implements LoggerService {
 /** What every module of this package exports of the container: its options, and what it leaves out. */
 function exportedOf(
   name: string,
-  discovery: core.DiscoveryService,
+  explorer: DataSourceExplorer,
+  modules: readonly SelectionOptions[],
   named: readonly string[],
 ): DataSourceCandidate[] {
-  const explorer = new DataSourceExplorer(discovery);
   const found = explorer.explore();
-  const modules = optionsOf(discovery);
   const all = modules.map(({ dataSources, exclude }) => {
     const explicit = Object.entries(dataSources).map(([alias, dataSource]) => ({ alias, dataSource }));
     return [...nameDataSources(explicit, found).named].filter(([alias]) => !exclude.includes(alias));

@@ -1,7 +1,7 @@
 // Runs the packed command line on TypeScript projects: each loader, on each Node.js, in each module format.
 // One installation, to which every project links what it is to find.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const NODES = ['20', '22', '24'];
@@ -11,6 +11,7 @@ const NEEDED = ['typeorm', 'reflect-metadata', 'sql.js', 'typescript', 'nestjs-p
 const DEPENDENCIES = {
   '@swc-node/register': '1',
   '@swc/core': '1',
+  '@types/node': '20',
   'prom-client': '15',
   'reflect-metadata': '0.2',
   'sql.js': '1',
@@ -74,9 +75,8 @@ export async function tryCommandLine({ run, nodeOf, forEach }, tarball, director
   const installed = join(directory, 'command-line');
   mkdirSync(installed);
   write(installed, 'package.json', JSON.stringify({ private: true, dependencies: DEPENDENCIES }));
-  // The command needs none of Nest's packages.
-  const install = ['install', '--no-audit', '--no-fund', '--legacy-peer-deps', '--ignore-scripts', tarball];
-  await run(installed, {}, 'npm', ...install);
+  await run(installed, {}, 'npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', tarball);
+  await tryWithoutNest(installed, run);
   const rows = ROWS.map((row, index) => ({ ...row, project: join(directory, `command-line-${index}`) }));
   const failures = await forEach(rows, async (row) => {
     await makeProject(row, installed, run);
@@ -90,6 +90,62 @@ export async function tryCommandLine({ run, nodeOf, forEach }, tarball, director
   );
   return failures.length;
 }
+
+/** Scripts, and the types of one, where no package of Nest is installed. */
+async function tryWithoutNest(installed, run) {
+  const nest = ['@nestjs', 'rxjs'].filter((name) => existsSync(join(installed, 'node_modules', name)));
+  if (nest.length > 0) throw new Error(`Installed, though nobody asked for it: ${nest.join(', ')}`);
+  const isUnapplied = /"unapplied":\["First1700000000000"\].*unapplied_total\{connection="default"\} 1\n/s;
+  const names = '{ instrumentMigrations, MigrationsExporter }';
+  const from = 'nestjs-prometheus-migrations/standalone';
+  const scripts = {
+    'script.cjs': `const ${names} = require('${from}');\nconst { DataSource } = require('typeorm');`,
+    'script.mjs': `import ${names} from '${from}';\nimport { DataSource } from 'typeorm';`,
+  };
+  for (const [name, imports] of Object.entries(scripts)) {
+    write(installed, name, imports, ...SCRIPT);
+    const output = await run(installed, {}, process.execPath, name);
+    if (!isUnapplied.test(output)) throw new Error(`${name} without Nest printed:\n${output}`);
+  }
+  write(installed, 'script.mts', scripts['script.mjs'], ...SCRIPT);
+  for (const resolution of ['node', 'bundler', 'nodenext']) {
+    const module = resolution === 'nodenext' ? resolution : 'esnext';
+    const options = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node'];
+    await run(
+      installed,
+      {},
+      'npx',
+      'tsc',
+      ...options,
+      '--module',
+      module,
+      '--moduleResolution',
+      resolution,
+      'script.mts',
+    );
+  }
+  const main = "require('nestjs-prometheus-migrations')";
+  const error = await run(installed, {}, process.execPath, '-e', main).catch(({ message }) => message);
+  if (!error.includes("import from 'nestjs-prometheus-migrations/standalone'")) throw new Error(error);
+  const module = await run(installed, {}, process.execPath, MAIN, 'check', '--module', 'script.cjs').catch(
+    ({ message }) => message,
+  );
+  if (!module.includes('has no @nestjs/core to start with')) throw new Error(module);
+  console.log('without Nest: installs none of it; scripts and their types work');
+}
+
+const SCRIPT = [
+  'class First1700000000000 { async up() {} async down() {} }',
+  "const dataSource = new DataSource({ type: 'sqljs', migrations: [First1700000000000] });",
+  'instrumentMigrations(dataSource);',
+  'const exporter = new MigrationsExporter({ dataSources: { default: dataSource } });',
+  'dataSource',
+  '  .initialize()',
+  '  .then(() => exporter.exportMigrations())',
+  "  .then(([reading]) => reading?.status === 'read' && console.log(JSON.stringify(reading.state)))",
+  '  .then(() => exporter.registry.metrics())',
+  '  .then(console.log);',
+];
 
 function nameOf({ node, loader, format, hasEntities, isGenerated, flags = [], options }) {
   const more = [

@@ -122,7 +122,10 @@ function findings(blocks: readonly Block[]): Map<string, string[]> {
       module: ts.ModuleKind.ESNext,
       moduleResolution: ts.ModuleResolutionKind.Bundler,
       types: ['node'],
-      paths: { 'nestjs-prometheus-migrations': ['./lib/index.ts'] },
+      paths: {
+        'nestjs-prometheus-migrations': ['./lib/index.ts'],
+        'nestjs-prometheus-migrations/standalone': ['./lib/standalone.ts'],
+      },
     },
     host,
   );

@@ -1,0 +1,20 @@
+export type { FailureReason } from './migration/failure';
+export type { MigrationState } from './migration/state';
+export type { MigrationReading } from './monitor/snapshots';
+export type {
+  DefaultMetricsOptions,
+  InstrumentMigrationsOptions,
+  MetricsRegistry,
+  MigrationsExporterOptions,
+} from './options/option.types';
+export { MigrationsExporter } from './prometheus/exporter';
+export { instrumentMigrations } from './prometheus/instrument';
+export { METRIC_NAMES, type MetricKey, type MetricNaming, metricNames } from './prometheus/names';
+export {
+  InvalidMigrationsError,
+  InvalidOptionError,
+  MissingClientError,
+  NotADataSourceError,
+  PrometheusMigrationsError,
+  RegistryInUseError,
+} from './prometheus-migrations.errors';
