@@ -32,8 +32,8 @@ export function familyOf({ namespace, prefix = 'typeorm' }: MetricNaming): strin
 }
 
 /** The metrics' names under a namespace and a prefix. */
-export function metricNames(naming: MetricNaming): Readonly<Record<MetricKey, string>> {
-  const start = familyOf(naming);
+export function metricNames({ namespace, prefix }: MetricNaming): Readonly<Record<MetricKey, string>> {
+  const start = familyOf({ namespace, prefix });
   return Object.freeze(
     Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, `${start}_${name}`])),
   ) as Record<MetricKey, string>;
