@@ -196,7 +196,7 @@ describe('StartupGate', () => {
       await vi.advanceTimersByTimeAsync(1500);
       set.stop();
       await vi.advanceTimersByTimeAsync(600_000);
-      expect(await Promise.race([passed, 'held'])).toBe('held');
+      expect(await Promise.race([passed, Promise.resolve('held')])).toBe('held');
       expect(await set.release()).toBe(true);
       expect(await passed).toBe('passed');
       expect(vi.getTimerCount()).toBe(0);
@@ -213,7 +213,7 @@ describe('StartupGate', () => {
       await vi.advanceTimersByTimeAsync(1500);
       process.emit('SIGUSR2');
       await vi.advanceTimersByTimeAsync(grace - 1);
-      expect(await Promise.race([passed, 'held'])).toBe('held');
+      expect(await Promise.race([passed, Promise.resolve('held')])).toBe('held');
       await vi.advanceTimersByTimeAsync(1);
       if (onUnapplied === 'warn') expect(await passed).toBe('passed');
       else expect(await passed).toBeInstanceOf(MigrationsGateError);
@@ -229,7 +229,7 @@ describe('StartupGate', () => {
       process.emit('SIGHUP');
       await vi.advanceTimersByTimeAsync(600_000);
       expect(await set.release()).toBe(false);
-      expect(await Promise.race([passed, 'held'])).toBe('held');
+      expect(await Promise.race([passed, Promise.resolve('held')])).toBe('held');
       expect(vi.getTimerCount()).toBe(0);
     });
   });

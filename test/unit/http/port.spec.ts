@@ -23,7 +23,7 @@ describe('MetricsPort', () => {
 
   /** A module's port, whose page says which module it is. */
   async function open(name: string, options: Partial<Options>): Promise<MetricsPort> {
-    const port = new MetricsPort({ address: '127.0.0.1', registry: new Registry(), ...options } as Options, [
+    const port = new MetricsPort({ address: '127.0.0.1', registry: new Registry(), ...options }, [
       {
         path: '/metrics',
         title: '',
