@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { CommandError } from './command-error';
 import { GuardedDataSource, Refusal, timedOut } from './guarded';
-import { loadMessage } from './load-error';
+import { loadMessage, placeOf } from './load-error';
 import { LOADING } from './still-loading';
 import { withTimeout } from './with-timeout';
 
@@ -54,7 +54,7 @@ export class Connections {
     if (guarded.fault instanceof Refusal) throw new CommandError(`${alias} ${guarded.fault.message}`);
     guarded.isTold = true;
     note(
-      `${alias}: the files of its migrations could not be loaded. ${loadMessage(guarded.fault)} ` +
+      `${alias}: the files of its migrations could not be loaded. ${loadMessage(guarded.fault)}${placeOf(guarded.fault)} ` +
         'Look at the paths in the option migrations; TypeScript files need a loader (--import or --require).',
     );
   }

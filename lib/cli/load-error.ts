@@ -11,6 +11,21 @@ export function loadMessage(error: unknown, loader?: string): string {
   return `${text === undefined ? shortMessage(error) : shortMessage({ name: nameOf(error), message: text })}${hint(error, loader)}`;
 }
 
+/** The application's file in which an error came up, as a sentence; nothing if it is not known. */
+export function placeOf(error: unknown): string {
+  const { requireStack, stack } = (error ?? {}) as { requireStack?: unknown; stack?: unknown };
+  const files = Array.isArray(requireStack) ? (requireStack as unknown[]) : filesIn(stack);
+  const file = files.find((each) => typeof each === 'string' && !/node_modules|^node:|internal\//.test(each));
+  return typeof file === 'string' ? ` It comes from ${file}.` : '';
+}
+
+/** The files in a stack, from the frame that threw. */
+function filesIn(stack: unknown): string[] {
+  return Array.from(String(stack).matchAll(FRAME), ([, file = '']) => file);
+}
+
+const FRAME = /^\s+at (?:.*\()?(?:file:\/\/)?(\/[^()\n]+?:\d+):\d+\)?$/gm;
+
 function nameOf(error: unknown): string {
   const { name } = error as { name?: unknown };
   return typeof name === 'string' ? name : 'Error';

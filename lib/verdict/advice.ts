@@ -38,9 +38,8 @@ export const ADVICE: Readonly<Record<FailureReason, Advice>> = {
     fix: 'Initialize it, or stop exporting it.',
   },
   invalid_migrations: {
-    meaning:
-      "TypeORM would not run the migrations: a name without a timestamp, a name twice, or another's table.",
-    fix: 'Correct the class or the table that the log names.',
+    meaning: 'TypeORM cannot run the migrations as they are.',
+    fix: "Correct what the log names: a file that cannot be loaded, a name without a timestamp, a name twice, or another's table.",
   },
   other: {
     meaning: 'The driver failed in a way that is not known.',
