@@ -58,6 +58,8 @@ function compilerMessage(error: unknown): string | undefined {
 
 const NO_METADATA =
   'has no decorator metadata: install @swc-node/register or ts-node, and set emitDecoratorMetadata in tsconfig.json.';
+/** What comes of a provider that is injected by its type, which nobody knows: Nest's error, or its own. */
+const NOT_INJECTED = /can't resolve dependencies|properties of undefined/;
 const NO_COLUMN_TYPE = ['ColumnTypeUndefinedError', 'ColumnTypeNotDefinedError'];
 const NO_ENTITIES = ['EntityMetadataNotFoundError', 'RepositoryNotFoundError', 'RepositoryNotTreeError'];
 
@@ -66,7 +68,7 @@ function hint(error: unknown, loader: string | undefined): string {
   const { name, code, message } = (error ?? {}) as { name?: unknown; code?: unknown; message?: unknown };
   const text = String(message);
   if (NO_COLUMN_TYPE.includes(String(name))) return ` The TypeScript loader ${NO_METADATA}`;
-  if (loader !== undefined && isWithoutMetadata(loader) && text.includes("can't resolve dependencies")) {
+  if (loader !== undefined && isWithoutMetadata(loader) && NOT_INJECTED.test(text)) {
     return ` ${loader} ${NO_METADATA}`;
   }
   if (NO_ENTITIES.includes(String(name))) {

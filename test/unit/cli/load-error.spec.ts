@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { placeOf } from '../../../lib/cli/load-error';
+import { loadMessage, placeOf } from '../../../lib/cli/load-error';
 
 describe('placeOf', () => {
   it.each([
@@ -30,4 +30,16 @@ describe('placeOf', () => {
     ['no error', undefined, ''],
     ['a stack that is no text', { stack: {} }, ''],
   ])('names %s', (_what, error, place) => expect(placeOf(error)).toBe(place));
+});
+
+describe('loadMessage', () => {
+  it.each([
+    "Nest can't resolve dependencies of the B (?).",
+    "Cannot read properties of undefined (reading 'go')",
+  ])('says that tsx has no decorator metadata: %s', (message) => {
+    const hint = 'tsx has no decorator metadata: install @swc-node/register or ts-node, ';
+    expect(loadMessage(new Error(message), 'tsx')).toContain(hint);
+    expect(loadMessage(new Error(message), '@swc-node/register')).not.toContain('metadata');
+    expect(loadMessage(new Error(message))).not.toContain('metadata');
+  });
 });
