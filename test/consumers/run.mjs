@@ -142,6 +142,10 @@ function writeConsumer(entry, directory) {
     cpSync(platformTest, join(source, 'platform.test.ts'));
   const [client] = Object.keys(clients);
   cpSync(join(files, `clients/${fileOf(client)}.ts`), join(source, 'client.ts'));
+  // prom-client 14 has none.
+  if (consumer === 'application' && !clients[client].startsWith('14')) {
+    cpSync(join(files, 'extras/openmetrics.test.ts'), join(source, 'openmetrics.test.ts'));
+  }
   for (const packages of [Object.keys(clients), ...Object.keys(dependencies)]) {
     const test = `${fileOf(...[packages].flat())}.test.ts`;
     if (existsSync(join(files, 'extras', test))) cpSync(join(files, 'extras', test), join(source, test));

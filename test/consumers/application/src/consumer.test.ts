@@ -7,7 +7,7 @@ import {
   PrometheusMigrationsModule,
 } from 'nestjs-prometheus-migrations';
 import { assertFigures, assertNothingWritten, scrape, start } from './application.js';
-import { type OpenMetricsContentType, openMetricsContentType, Registry } from './client.js';
+import { Registry } from './client.js';
 
 @Injectable()
 class MigrationsService {
@@ -65,17 +65,6 @@ describe('an application', () => {
       imports: [PrometheusMigrationsModule.forRoot({ registry: new Registry(), defaultMetrics: true })],
     });
     assert.match((await scrape(app)).body, /^process_cpu_user_seconds_total \d/m);
-  });
-
-  it('serves OpenMetrics', async () => {
-    const registry = new Registry<OpenMetricsContentType>();
-    registry.setContentType(openMetricsContentType);
-    app = await start({ imports: [PrometheusMigrationsModule.forRoot({ registry })] });
-    await assertFigures(app, { expectedType: openMetricsContentType });
-    const errors = /^typeorm_migrations_collection_errors_total\{connection="default",reason="other"\} 0$/gm;
-    const { body } = await scrape(app);
-    assert.equal(body.match(errors)?.length, 1);
-    assert.ok(body.endsWith('# EOF\n'));
   });
 
   it('starts with an exporter that a test writes by hand: it has no hidden members', async () => {
