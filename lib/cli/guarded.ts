@@ -30,6 +30,8 @@ export class GuardedDataSource {
   isTold = false;
   private opening: Promise<unknown> = Promise.resolve();
   private original!: Initialize;
+  /** The driver that cannot write. */
+  private guardedDriver: Driver | undefined;
 
   /**
    * @param dataSource - one that is connected not yet; its constructor may be running
@@ -45,7 +47,7 @@ export class GuardedDataSource {
     this.takeOver();
     const { driver } = dataSource as { driver?: Driver };
     if (driver === undefined) this.awaitDriver();
-    else this.guardDriver(driver);
+    else this.guardIfKnown(driver);
   }
 
   /** The one of a DataSource, or of a proxy of it. */
@@ -81,7 +83,7 @@ export class GuardedDataSource {
     if (receiver.isInitialized) return;
     this.failure = undefined;
     try {
-      if ((receiver as { driver?: Driver }).driver === undefined) throw new Refusal(UNKNOWN_TYPEORM);
+      this.requireGuardedDriver(receiver);
       await initialized(this.original.call(receiver), receiver, this.loading + 2 * this.timeout);
     } catch (error) {
       // Not thrown: Nest would try again for half a minute.
@@ -91,6 +93,13 @@ export class GuardedDataSource {
     }
   }
 
+  /** A file, or a fork of TypeORM, may have set another driver since the constructor ended. */
+  private requireGuardedDriver({ driver }: { driver?: Driver }): void {
+    if (driver === undefined) throw new Refusal(NO_DRIVER);
+    if (driver !== this.guardedDriver) this.guardIfKnown(driver);
+    if (driver !== this.guardedDriver) throw new Refusal(UNKNOWN_DRIVER);
+  }
+
   /** TypeORM's constructor sets the driver, later than the mark. */
   private awaitDriver(): void {
     Object.defineProperty(this.dataSource, 'driver', {
@@ -98,9 +107,16 @@ export class GuardedDataSource {
       enumerable: true,
       set: (driver: Driver) => {
         define(this.dataSource, { driver }, true);
-        this.guardDriver(driver);
+        this.guardIfKnown(driver);
       },
     });
+  }
+
+  /** Leaves a driver alone that is not made like TypeORM's: it is refused when it should connect. */
+  private guardIfKnown(driver: Driver): void {
+    if (!isKnown(driver)) return;
+    this.guardDriver(driver);
+    this.guardedDriver = driver;
   }
 
   private guardDriver(driver: Driver): void {
@@ -167,8 +183,15 @@ const WRITES_NOTHING = {
   dropDatabase: () => Promise.resolve(),
 };
 
-const UNKNOWN_TYPEORM =
-  'is not of a TypeORM that this command knows: it has no driver before initialize(). Use typeorm 0.3.12 or newer.';
+function isKnown(driver: object): boolean {
+  const { connect, afterConnect, createQueryRunner, options } = driver as Record<string, unknown>;
+  const methods = [connect, afterConnect, createQueryRunner];
+  return methods.every((method) => typeof method === 'function') && options instanceof Object;
+}
+
+const UNKNOWN_TYPEORM = 'is not of a TypeORM that this command knows';
+const NO_DRIVER = `${UNKNOWN_TYPEORM}: it has no driver before initialize(). Use typeorm 0.3.12 or newer.`;
+const UNKNOWN_DRIVER = `${UNKNOWN_TYPEORM}: its driver is not made like those of typeorm 0.3.12 and newer. Use one of these, or read the migrations in the application.`;
 
 /** As SQLite itself would fail if it were not allowed to create the file. */
 const MISSING_FILE = Object.assign(new Error('no such file'), { code: 'SQLITE_CANTOPEN' });

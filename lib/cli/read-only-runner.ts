@@ -1,4 +1,6 @@
 import type { DataSource } from 'typeorm';
+import { isMissingTable } from '../migration/failure';
+import { isRead } from './read-statement';
 
 type Driver = DataSource['driver'];
 
@@ -21,7 +23,7 @@ export function makeRunnersReadOnly(driver: Driver): void {
     if (guarded.has(runner)) return runner;
     guarded.add(runner);
     if (driver.options.type === 'mongodb') ignoreWrites(runner as unknown as Record<string, unknown>);
-    else makeReadOnly(runner);
+    else makeReadOnly(runner, driver.options.type);
     (runner as Runner).beforeMigration = () => Promise.reject(new Error(RUNS_NO_MIGRATIONS));
     return runner;
   };
@@ -30,7 +32,7 @@ export function makeRunnersReadOnly(driver: Driver): void {
 /** What a file gets that calls TypeORM's `MigrationExecutor` by itself. */
 const RUNS_NO_MIGRATIONS = 'nestjs-prometheus-migrations runs no migrations, whoever asks for it';
 
-function makeReadOnly(runner: Runner): void {
+function makeReadOnly(runner: Runner, type: string): void {
   const query = runner.query.bind(runner);
   const stream = runner.stream?.bind(runner);
   let isBehind = false;
@@ -40,8 +42,9 @@ function makeReadOnly(runner: Runner): void {
       try {
         return await query(statement, parameters, isStructured);
       } catch (error) {
-        // As empty as a table would be that was created a moment ago.
-        if (isBehind && isMissingTable(error)) return nothing;
+        // As empty as a table would be that was created a moment ago. No other error may look like that,
+        // because SQLite's shared query runner reads the migrations, too.
+        if (isBehind && isMissingTable(error, type)) return nothing;
         throw error;
       }
     }
@@ -54,27 +57,6 @@ function makeReadOnly(runner: Runner): void {
       throw new Error('nestjs-prometheus-migrations sends no statement that writes');
     };
   }
-}
-
-/** SQLite's shared query runner reads the migrations, too: no other error may look like an empty table. */
-function isMissingTable(error: unknown): boolean {
-  return /no such table|does(?:n't| not) exist/i.test(
-    String((error as { message?: unknown } | null)?.message),
-  );
-}
-
-const READS =
-  /^(?:\s|\(|--[^\n]*\n|\/\*[^]*?\*\/)*(?:SELECT|SHOW|VALUES|DESC(?:RIBE)?|PRAGMA|SET|USE|BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b/i;
-/** These may stand before any statement. */
-const PREFIXES = /^(?:\s|\(|--[^\n]*\n|\/\*[^]*?\*\/)*(?:WITH|EXPLAIN)\b/i;
-const WRITES = /\b(?:INSERT|UPDATE|DELETE|MERGE|REPLACE|CREATE|ALTER|DROP|TRUNCATE)\b/i;
-
-/** A second statement, as PostgreSQL and SQLite take it. */
-const THEN_WRITES = new RegExp(`;\\s*${WRITES.source}`, 'i');
-
-function isRead(statement: string): boolean {
-  if (THEN_WRITES.test(statement)) return false;
-  return READS.test(statement) || (PREFIXES.test(statement) && !WRITES.test(statement));
 }
 
 const MONGODB_WRITES =

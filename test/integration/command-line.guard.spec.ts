@@ -183,6 +183,59 @@ describe.each(SERVERS.filter(({ available }) => available))('on $name', (server)
   });
 });
 
+/** Each writes on PostgreSQL, and does not look like it. */
+const DISGUISED: readonly (readonly [statement: string])[] = [
+  ['SELECT 1; /* why */ DROP TABLE kept'],
+  ['SELECT 1; WITH gone AS (DELETE FROM kept RETURNING *) SELECT * FROM gone'],
+  ['WITH gone AS (DELETE FROM kept RETURNING *) SELECT * FROM gone'],
+  ['SELECT * INTO written FROM kept'],
+  ["SELECT 1; DO $$ BEGIN EXECUTE 'DROP TABLE kept'; END $$"],
+  ["SELECT 1; COPY kept TO PROGRAM 'true'; TRUNCATE kept"],
+  ["SELECT '\\'; DROP TABLE kept; --'"],
+  ["SELECT E'\\'', 'a'; DROP TABLE kept; --'"],
+  ["/* /* */ ' */ SELECT 1; DROP TABLE kept --'"],
+  ['EXPLAIN ANALYZE DELETE FROM kept'],
+];
+
+describe('on PostgreSQL, a statement that looks as if it read', () => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await createPostgres();
+    await database.run('CREATE TABLE kept (id int)');
+    await database.run('INSERT INTO kept VALUES (1)');
+  });
+  afterEach(() => database.drop());
+
+  const contents = () =>
+    database
+      .run(`SELECT (SELECT count(*) FROM kept) AS kept, to_regclass('written') AS written`)
+      .catch(() => 'dropped');
+  const write = (statement: string) =>
+    project.write(
+      'data-source.js',
+      fileOf(
+        'typeorm',
+        `type: 'postgres', url: '${database.url}'`,
+        `exports.default = async () => { await dataSource.initialize(); await dataSource.query(${JSON.stringify(statement)}); return dataSource; };`,
+      ),
+    );
+
+  it.each(DISGUISED)('writes without the command: %s', async (statement) => {
+    const before = await contents();
+    const { default: make } = require(write(statement)) as { default(): Promise<DataSource> };
+    const dataSource = await make();
+    await dataSource.destroy();
+    expect(await contents()).not.toEqual(before);
+  });
+
+  it.each(DISGUISED)('writes nothing: %s', async (statement) => {
+    const before = await contents();
+    const { code } = await command(['check', '-d', write(statement)]);
+    expect(code).toBe(1);
+    expect(await contents()).toEqual(before);
+  });
+});
+
 describe('what a file exports', () => {
   const write = (exported: string, before = '') => project.dataSource('data-source.js', { exported, before });
 
@@ -277,6 +330,31 @@ describe('what this command does not know', () => {
     expect(await refused(`${fork} exports.dataSource = new Fork();`)).toContain(
       'default is not of a TypeORM that this command knows',
     );
+  });
+
+  it.each([
+    ['has other methods', '{ options: { type: "postgres" }, open() {} }'],
+    ['has no options', '{ connect() {}, afterConnect() {}, createQueryRunner() {} }'],
+  ])('refuses a DataSource whose driver %s, and blames no migration', async (_what, driver) => {
+    const fork =
+      "class Fork { constructor() { this['@instanceof'] = Symbol.for('DataSource'); this.isInitialized = false; } async initialize() { throw new Error('called'); } }";
+    expect(
+      await refused(`${fork} const fork = new Fork(); fork.driver = ${driver}; exports.fork = fork;`),
+    ).toBe(
+      'default is not of a TypeORM that this command knows: its driver is not made like those of typeorm 0.3.12 and newer. ' +
+        'Use one of these, or read the migrations in the application.',
+    );
+  });
+
+  it('guards a driver that a file sets later', async () => {
+    const file = project.dataSource('data-source.js', {
+      exported:
+        'dataSource.driver = new dataSource.driver.constructor(dataSource);' +
+        "exports.default = async () => { await dataSource.initialize(); await dataSource.query('CREATE TABLE made (id int)'); globalThis.made = await dataSource.query(\"SELECT name FROM sqlite_master WHERE name = 'made'\"); return dataSource; };",
+    });
+    const { code } = await command(['check', '-d', file]);
+    expect(code).toBe(1);
+    expect((globalThis as { made?: unknown }).made).toEqual([]);
   });
 
   it.each([

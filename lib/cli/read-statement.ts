@@ -1,0 +1,50 @@
+/**
+ * Whether a text is one statement that only reads. Databases disagree about comments and quotes, so both
+ * ways to read it have to say so. A statement that this does not understand counts as a write.
+ */
+export function isRead(statement: string): boolean {
+  return DIALECTS.every((tokens) => isReadOf(skeleton(statement, tokens)));
+}
+
+const BLOCK_COMMENT = '\\/\\*[^]*?(?:\\*\\/|$)';
+const STANDARD_TEXTS = `'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)`;
+const ESCAPED_TEXTS = `'(?:\\\\[^]|[^'\\\\]|'')*(?:'|$)|"(?:\\\\[^]|[^"\\\\]|"")*(?:"|$)`;
+const QUOTED_NAME = '`(?:[^`]|``)*(?:`|$)';
+/** PostgreSQL's. */
+const ESCAPE_STRING = `\\be'(?:\\\\[^]|[^'\\\\]|'')*(?:'|$)`;
+const DOLLAR_STRING = '(?<![\\w$])\\$((?:[a-z_]\\w*)?)\\$[^]*?(?:\\$\\1\\$|$)';
+
+/** Comments, texts and quoted names. One without an end goes on to the end of the statement. */
+const DIALECTS: readonly RegExp[] = [
+  // SQL's standard, and what PostgreSQL adds.
+  [`--[^\\n]*|${BLOCK_COMMENT}`, DOLLAR_STRING, ESCAPE_STRING, STANDARD_TEXTS, QUOTED_NAME],
+  // MySQL and MariaDB.
+  [`#[^\\n]*|--(?=\\s|$)[^\\n]*|${BLOCK_COMMENT}`, ESCAPED_TEXTS, QUOTED_NAME],
+].map((alternatives) => new RegExp(alternatives.join('|'), 'gi'));
+
+/** A statement without comments and texts. */
+function skeleton(statement: string, tokens: RegExp): string {
+  return statement
+    .replace(tokens, withoutContent)
+    .replace(/[\s(]+/g, ' ')
+    .trim();
+}
+
+function withoutContent(token: string): string {
+  // PostgreSQL nests comments, MySQL and MariaDB execute what begins with an exclamation mark.
+  if (/^\/\*(?:M?!|[^]*\/\*)/.test(token)) return UNKNOWN;
+  return /^(?:--|#|\/\*)/.test(token) ? ' ' : ' ? ';
+}
+
+const UNKNOWN = ' ;; ';
+
+const BEGINNING =
+  /^(?:SELECT|WITH|EXPLAIN|SHOW|VALUES|DESC|DESCRIBE|PRAGMA|USE|SET|SAVEPOINT|RELEASE|COMMIT|ROLLBACK|START TRANSACTION|BEGIN(?=;?$| (?:DEFERRED|ISOLATION|READ|TRAN|TRANSACTION|WORK)\b))\b/i;
+
+/** None of them is part of a statement that reads; in a name they are quoted. */
+const WRITING =
+  /;\s*\S|@@(?:GLOBAL|PERSIST)|\b(?:INSERT|UPDATE|DELETE|MERGE|INTO|CREATE|ALTER|DROP|TRUNCATE|COPY|GRANT|REVOKE|CALL|REFRESH|EXEC|EXECUTE|PREPARED)\b|^SET\b.*\b(?:GLOBAL|PERSIST|PERSIST_ONLY|PASSWORD|DEFAULT ROLE)\b/i;
+
+function isReadOf(skeleton: string): boolean {
+  return BEGINNING.test(skeleton) && !WRITING.test(skeleton);
+}
