@@ -57,7 +57,8 @@ describe('scrapers', () => {
     const wrong = new Set<string>();
     const startedAt = performance.now();
     const scraper = async () => {
-      while (performance.now() - startedAt < 6 * maxAge) {
+      // The second condition is for a machine that is busy: each scraper has to have come back.
+      while (performance.now() - startedAt < 6 * maxAge || scrapes <= 2 * scrapers) {
         const text = await get();
         scrapes += 1;
         for (const connection of Object.keys(logs)) {
@@ -70,7 +71,6 @@ describe('scrapers', () => {
     const elapsed = performance.now() - startedAt;
 
     expect([...wrong]).toEqual([]);
-    expect(scrapes).toBeGreaterThan(2 * scrapers);
     for (const log of Object.values(logs)) {
       const statements = log.take();
       expect(new Set(statements)).toEqual(
