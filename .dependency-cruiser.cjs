@@ -1,8 +1,7 @@
 /**
- * The directions of imports in lib/: data-source, migration → monitor, runs → verdict → the rooms of those
- * who ask (prometheus, health, gate, status, cli), none of which imports another (but cli, which prints
- * metrics) → http. options beside them,
- * module and index on top.
+ * The directions of imports in lib/: data-source, migration → monitor, runs → metrics, verdict → the rooms
+ * of those who ask (prometheus, health, gate, status, cli), none of which imports another (but cli, which
+ * prints metrics) → http. options beside them; module, instrument-migrations and index on top.
  */
 const errorFile = '^lib/prometheus-migrations\\.errors\\.ts$';
 const shared = [errorFile, '^lib/(clock|logger)\\.ts$'];
@@ -58,9 +57,10 @@ module.exports = {
     room('migration'),
     room('monitor', 'data-source', 'migration'),
     room('verdict', 'migration', 'monitor'),
-    room('options', 'data-source', 'verdict', 'prometheus/client'),
-    room('runs', 'migration'),
-    room('prometheus', 'data-source', 'migration', 'monitor', 'options', 'runs'),
+    room('options', 'data-source', 'verdict'),
+    room('runs', 'data-source', 'migration'),
+    room('metrics', 'migration', 'monitor', 'runs'),
+    room('prometheus', 'metrics', 'monitor', 'options', 'runs'),
     room('health', 'migration', 'monitor', 'options', 'verdict'),
     room('gate', 'monitor', 'options', 'verdict'),
     room('status', 'monitor', 'verdict'),

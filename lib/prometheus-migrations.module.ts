@@ -27,7 +27,7 @@ import type { Snapshot } from './monitor/snapshots';
 import { asksToExport } from './options/export-migrations';
 import type { PrometheusMigrationsModuleOptions, ResolvedModuleOptions } from './options/option.types';
 import { resolveModuleOptions } from './options/module-options';
-import { checkChoice } from './prometheus/client';
+import { checkChoice, registryOf } from './prometheus/client';
 import { DefaultMetrics } from './prometheus/default-metrics';
 import { MigrationsExporter } from './prometheus/exporter';
 import { MigrationMetrics } from './prometheus/metrics';
@@ -83,12 +83,13 @@ export class PrometheusMigrationsModule
   /**
    * @param options - all of them have defaults; the environment is read now
    * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
+   * @throws {@link MissingClientError} if no Prometheus client is installed
    */
   static override forRoot(options: PrometheusMigrationsModuleOptions = {}): DynamicModule {
-    return define(super.forRoot(options), {
-      provide: RESOLVED_OPTIONS,
-      useValue: resolveModuleOptions(options, process.env),
-    });
+    const resolved = resolveModuleOptions(options, process.env);
+    // A missing client stops the start here, and not when the application has started its workers.
+    registryOf(resolved.registry);
+    return define(super.forRoot(options), { provide: RESOLVED_OPTIONS, useValue: resolved });
   }
 
   /**

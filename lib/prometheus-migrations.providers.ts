@@ -8,11 +8,12 @@ import { MetricsPort } from './http/port';
 import { type HostModule, PageRoute } from './http/route';
 import type { Page } from './http/server';
 import { Monitor } from './monitor/monitor';
-import type { ResolvedModuleOptions } from './options/option.types';
+import type { MetricsRegistry, ResolvedModuleOptions } from './options/option.types';
+import { registryOf } from './prometheus/client';
 import { DefaultMetrics } from './prometheus/default-metrics';
 import { MigrationsExporter } from './prometheus/exporter';
 import { MigrationMetrics } from './prometheus/metrics';
-import { RESOLVED_OPTIONS, ROUTES } from './prometheus-migrations.module-definition';
+import { REGISTRY, RESOLVED_OPTIONS, ROUTES } from './prometheus-migrations.module-definition';
 import { MigrationsStatus } from './status/status';
 
 /** Tokens of one module's own; their classes are the tokens of the application's. */
@@ -30,16 +31,21 @@ export function providersOf(): Provider[] {
       (options: ResolvedModuleOptions, explorer: DataSourceExplorer) =>
         new Monitor(options, () => explorer.explore()),
     ),
+    provide(REGISTRY, [RESOLVED_OPTIONS], ({ registry }: ResolvedModuleOptions) => registryOf(registry)),
     provide(
       MigrationMetrics,
-      [RESOLVED_OPTIONS, Monitor],
-      (options: ResolvedModuleOptions, monitor: Monitor) => {
-        return new MigrationMetrics(options.registry, options, monitor);
+      [REGISTRY, RESOLVED_OPTIONS, Monitor],
+      (registry: MetricsRegistry, options: ResolvedModuleOptions, monitor: Monitor) => {
+        return new MigrationMetrics(registry, options, monitor);
       },
     ),
-    provide(DefaultMetrics, [RESOLVED_OPTIONS], ({ registry, defaultMetrics }: ResolvedModuleOptions) => {
-      return new DefaultMetrics(registry, defaultMetrics);
-    }),
+    provide(
+      DefaultMetrics,
+      [REGISTRY, RESOLVED_OPTIONS],
+      (registry: MetricsRegistry, { defaultMetrics }: ResolvedModuleOptions) => {
+        return new DefaultMetrics(registry, defaultMetrics);
+      },
+    ),
     provide(StartupGate, [RESOLVED_OPTIONS, Monitor], (options: ResolvedModuleOptions, monitor: Monitor) => {
       return new StartupGate(monitor, options);
     }),

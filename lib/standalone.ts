@@ -1,3 +1,5 @@
+export { instrumentMigrations } from './instrument-migrations';
+export { METRIC_NAMES, type MetricKey, type MetricNaming, metricNames } from './metrics/metric.names';
 export type { FailureReason } from './migration/failure';
 export type { MigrationState } from './migration/state';
 export type { MigrationReading } from './monitor/snapshots';
@@ -8,8 +10,6 @@ export type {
   MigrationsExporterOptions,
 } from './options/option.types';
 export { MigrationsExporter } from './prometheus/exporter';
-export { instrumentMigrations } from './prometheus/instrument';
-export { METRIC_NAMES, type MetricKey, type MetricNaming, metricNames } from './prometheus/names';
 export {
   InvalidMigrationsError,
   InvalidOptionError,

@@ -27,7 +27,6 @@ export async function metrics(
     EXPORTER_OPTIONS,
     {
       dataSources: Object.fromEntries(sources),
-      registry: newRegistry(),
       timeout,
       // What the command line names is shown, whatever the application leaves out.
       exclude: [],
@@ -37,12 +36,13 @@ export async function metrics(
     process.env,
   );
   const monitor = new Monitor({ ...options, connectionError: connections.errorOf });
+  const registry = newRegistry();
   try {
     await connections.openAll(sources, (line) => output.note(line));
-    new MigrationMetrics(options.registry, options, monitor).publish();
+    new MigrationMetrics(registry, options, monitor).publish();
     monitor.includeAll();
     const readings = await monitor.readExported();
-    const exposition = await options.registry.metrics();
+    const exposition = await registry.metrics();
     if (textfile === undefined) await output.result(exposition);
     else writeWhole('--textfile', textfile, exposition);
     const code = readings.every(({ status }) => status === 'read') ? EXIT.upToDate : EXIT.unknown;

@@ -1,5 +1,4 @@
 import { isDataSource } from '../data-source/brand';
-import { clientOf, defaultRegistry } from '../prometheus/client';
 import { NotADataSourceError } from '../prometheus-migrations.errors';
 import type { Policy } from '../verdict/verdict';
 import type {
@@ -71,15 +70,8 @@ export const EXPORTER_OPTIONS: Rows<ResolvedExporterOptions> = {
     fix: NAME_RULE,
   },
   registry: {
-    // Only asked if it is needed: with a registry given, no client need be loaded here.
-    get default() {
-      return defaultRegistry();
-    },
-    // With no client to make its metrics, it throws here, and not when the application has started its workers.
-    valid: (value) =>
-      value !== null &&
-      missingMethod(value) === undefined &&
-      clientOf(value as MetricsRegistry) !== undefined,
+    default: undefined,
+    valid: (value) => value === undefined || (value !== null && missingMethod(value) === undefined),
     fix: (value) => `Pass a prom-client compatible registry; this one has no ${missingMethod(value)}().`,
   },
   refresh: {

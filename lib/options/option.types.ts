@@ -197,11 +197,11 @@ type Resolved<T, Optional extends keyof T> = {
 } & { readonly [K in Optional]?: T[K] };
 
 /** Exporter options with the environment and the defaults filled in. */
-export type ResolvedExporterOptions = Resolved<MigrationsExporterOptions, 'namespace'>;
+export type ResolvedExporterOptions = Resolved<MigrationsExporterOptions, 'namespace' | 'registry'>;
 /** Module options with the environment and the defaults filled in. */
 export type ResolvedModuleOptions = Resolved<
   PrometheusMigrationsModuleOptions,
-  'namespace' | 'port' | 'portRange' | 'waitFor' | 'readiness' | 'statusPath' | 'title'
+  'namespace' | 'registry' | 'port' | 'portRange' | 'waitFor' | 'readiness' | 'statusPath' | 'title'
 >;
 /** Options of instrumentation with the environment and the defaults filled in. */
-export type ResolvedRunOptions = Resolved<InstrumentMigrationsOptions, 'namespace'>;
+export type ResolvedRunOptions = Resolved<InstrumentMigrationsOptions, 'namespace' | 'registry'>;

@@ -2,11 +2,9 @@ import { createRequire } from 'node:module';
 import { isAbsolute, join } from 'node:path';
 import type * as PromClient from 'prom-client';
 import { logger } from '../logger';
+import type { Aggregator } from '../metrics/metric.table';
 import type { DefaultMetricsOptions, MetricsRegistry } from '../options/option.types';
 import { MissingClientError } from '../prometheus-migrations.errors';
-
-/** How a client makes one value of those of several workers. */
-export type Aggregator = 'max' | 'min' | 'sum';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -129,12 +127,14 @@ export function clientOf(registry: MetricsRegistry): MetricsClient {
 }
 
 /**
- * The registry if the options name none.
+ * The registry of the options, or else the installed client's own.
  *
- * @throws {@link MissingClientError}
+ * @throws {@link MissingClientError} if there is no client to make its metrics
  */
-export function defaultRegistry(): MetricsRegistry {
-  return defaultClient().register;
+export function registryOf(given: MetricsRegistry | undefined): MetricsRegistry {
+  const registry = given ?? defaultClient().register;
+  clientOf(registry);
+  return registry;
 }
 
 /** @throws {@link MissingClientError} */

@@ -4,7 +4,7 @@ import type { MigrationReading } from '../monitor/snapshots';
 import type { MetricsRegistry, MigrationsExporterOptions } from '../options/option.types';
 import { EXPORTER_OPTIONS } from '../options/option.table';
 import { checkDataSource, resolve } from '../options/resolve';
-import { checkChoice } from './client';
+import { checkChoice, registryOf } from './client';
 import { MigrationMetrics } from './metrics';
 
 /**
@@ -103,5 +103,5 @@ function createParts(options: MigrationsExporterOptions): { monitor: Monitor; me
   const resolved = resolve(EXPORTER_OPTIONS, options, process.env);
   checkChoice(options.registry);
   const monitor = new Monitor(resolved);
-  return { monitor, metrics: new MigrationMetrics(resolved.registry, resolved, monitor) };
+  return { monitor, metrics: new MigrationMetrics(registryOf(resolved.registry), resolved, monitor) };
 }

@@ -1,10 +1,9 @@
-import { FAILURE_REASONS } from '../migration/failure';
+import { type MetricNaming, metricNames } from '../metrics/metric.names';
+import { COLLECTION_ERRORS, MIGRATION_GAUGES } from '../metrics/metric.table';
 import type { Monitor } from '../monitor/monitor';
 import type { Snapshot } from '../monitor/snapshots';
 import type { MetricsRegistry } from '../options/option.types';
 import { clientOf } from './client';
-import { COLLECTION_ERRORS_HELP, MIGRATION_GAUGES } from './gauges';
-import { type MetricNaming, metricNames } from './names';
 import { claim, countScrape, type MetricSet, type RegisteredMetric, release } from './registry';
 import { RunExport } from './run-export';
 
@@ -84,17 +83,19 @@ export class MigrationMetrics implements MetricSet {
   private collectionErrors(): RegisteredMetric {
     const refresh = () => this.refresh();
     const { Counter } = clientOf(this.registry);
+    const { key, help, aggregator, labelNames, values } = COLLECTION_ERRORS;
     const counter = new Counter({
-      name: metricNames(this.naming).collectionErrors,
-      help: COLLECTION_ERRORS_HELP,
-      labelNames: ['connection', 'reason'],
+      name: metricNames(this.naming)[key],
+      help,
+      aggregator,
+      labelNames: ['connection', ...labelNames],
       registers: [],
       async collect() {
         const snapshots = await refresh();
         this.reset();
-        for (const { connection, failures } of snapshots) {
-          // All reasons from the start, so that increase() sees the first failure.
-          for (const reason of FAILURE_REASONS) this.inc({ connection, reason }, failures[reason] ?? 0);
+        for (const snapshot of snapshots) {
+          const { connection } = snapshot;
+          for (const [reason, count] of values(snapshot)) this.inc({ connection, reason }, count);
         }
       },
     });

@@ -1,13 +1,14 @@
 import { logger, nameOfError } from '../logger';
 import type { Monitor } from '../monitor/monitor';
 import type { MetricsRegistry } from '../options/option.types';
-import { type InstrumentedDataSource, instrumentedOf } from './instrument';
-import type { MetricNaming } from './names';
+import type { MetricNaming } from '../metrics/metric.names';
+import { recordedOf } from '../runs/recorded-runs';
 import type { RunHost, RunMetrics } from './run-metrics';
+import { RunSource } from './run-source';
 
 /** Shows the runs of those DataSources that a monitor exports and that are instrumented. */
 export class RunExport implements RunHost {
-  private hosted: ReadonlySet<InstrumentedDataSource> = new Set();
+  private hosted: ReadonlySet<RunSource> = new Set();
   private readonly shown = new Set<RunMetrics>();
   private wasWarned = false;
 
@@ -23,16 +24,16 @@ export class RunExport implements RunHost {
    * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
    */
   publish(): void {
-    const hosted = new Set<InstrumentedDataSource>();
+    const hosted = new Set<RunSource>();
     const claimed = new Set<RunMetrics>();
-    for (const [, instrumented] of this.exported()) {
-      const metrics = instrumented.metricsAt(this);
+    for (const [, source] of this.exported()) {
+      const metrics = source.metricsAt(this);
       if (metrics === undefined) continue;
       if (!claimed.has(metrics)) metrics.addHost(this);
       claimed.add(metrics);
       this.shown.add(metrics);
-      instrumented.hosts.add(this);
-      hosted.add(instrumented);
+      source.hosts.add(this);
+      hosted.add(source);
     }
     for (const before of this.hosted) if (!hosted.has(before)) before.hosts.delete(this);
     this.hosted = hosted;
@@ -53,16 +54,16 @@ export class RunExport implements RunHost {
   }
 
   withdraw(): void {
-    for (const instrumented of this.hosted) instrumented.hosts.delete(this);
+    for (const source of this.hosted) source.hosts.delete(this);
     for (const metrics of this.shown) metrics.removeHost(this);
     this.hosted = new Set();
     this.shown.clear();
   }
 
-  *exported(): Iterable<readonly [alias: string, source: InstrumentedDataSource]> {
+  *exported(): Iterable<readonly [alias: string, source: RunSource]> {
     for (const [alias, dataSource] of this.monitor.exported) {
-      const source = instrumentedOf(dataSource);
-      if (source !== undefined) yield [alias, source];
+      const runs = recordedOf(dataSource);
+      if (runs !== undefined) yield [alias, RunSource.of(runs)];
     }
   }
 }

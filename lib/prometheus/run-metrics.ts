@@ -1,48 +1,20 @@
 import type { MetricsRegistry } from '../options/option.types';
+import { familyOf, type MetricKey, type MetricNaming, metricNames } from '../metrics/metric.names';
+import { RUN_METRICS } from '../metrics/metric.table';
 import { RUN_BUCKETS, RUN_OUTCOMES, RunTotals } from '../runs/totals';
-import { type Aggregator, clientOf } from './client';
-import { familyOf, type MetricKey, type MetricNaming, metricNames } from './names';
+import { clientOf } from './client';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
-
-interface RunMetricRow {
-  readonly key: MetricKey;
-  readonly type: 'histogram' | 'gauge';
-  readonly help: string;
-  readonly aggregator: Aggregator;
-}
-
-/** The metrics of the runs that `instrumentMigrations` records. */
-export const RUN_METRICS = {
-  duration: {
-    key: 'runDuration',
-    type: 'histogram',
-    help: 'Seconds that runs of migrations took, by outcome',
-    aggregator: 'sum',
-  },
-  inProgress: {
-    key: 'runsInProgress',
-    type: 'gauge',
-    help: 'Runs of migrations in progress',
-    aggregator: 'sum',
-  },
-  last: {
-    key: 'lastRun',
-    type: 'gauge',
-    help: 'Unix time of the end of the last run of migrations, by outcome',
-    aggregator: 'max',
-  },
-} as const satisfies Record<string, RunMetricRow>;
 
 /** Exports the connections of an application; what an instrumented DataSource leaves open, it decides. */
 export interface RunHost {
   readonly registry: MetricsRegistry;
   readonly naming: MetricNaming;
   /** The DataSources that it exports now and whose runs are recorded. */
-  exported(): Iterable<readonly [alias: string, source: RunSource]>;
+  exported(): Iterable<readonly [alias: string, source: ShownRuns]>;
 }
 
 /** A DataSource whose runs are recorded. */
-export interface RunSource {
+export interface ShownRuns {
   readonly runs: RunTotals;
   /** Those that export it, or have done so. */
   readonly hosts: ReadonlySet<RunHost>;
@@ -61,7 +33,7 @@ const known = new WeakMap<MetricsRegistry, Map<string, RunMetrics>>();
 export class RunMetrics implements MetricSet {
   readonly isClosing = false;
   private readonly hosts = new Set<RunHost>();
-  private readonly sources = new Set<RunSource>();
+  private readonly sources = new Set<ShownRuns>();
   /** The runs of DataSources that are gone, by the label `connection`. */
   private readonly past = new Map<string, RunTotals>();
   private made: readonly RegisteredMetric[] | undefined;
@@ -106,18 +78,18 @@ export class RunMetrics implements MetricSet {
   }
 
   /** The same for a DataSource as long as no host exports it. */
-  addSource(source: RunSource): void {
+  addSource(source: ShownRuns): void {
     claim(this);
     this.sources.add(source);
   }
 
-  removeSource(source: RunSource): void {
+  removeSource(source: ShownRuns): void {
     this.sources.delete(source);
     this.releaseIfEmpty();
   }
 
   /** Keeps the runs of a DataSource that nobody can use any more, and lets go of the rest. */
-  retire(source: RunSource): void {
+  retire(source: ShownRuns): void {
     addTo(this.past, source.labelFor(), source.runs);
     this.sources.delete(source);
   }
@@ -134,12 +106,8 @@ export class RunMetrics implements MetricSet {
   private duration(): RegisteredMetric {
     const { Histogram } = clientOf(this.registry);
     const configuration = this.configuration('duration');
-    const histogram = new Histogram({
-      ...configuration,
-      labelNames: ['connection', 'outcome'],
-      buckets: RUN_BUCKETS,
-    });
     const { name, help, aggregator } = configuration;
+    const histogram = new Histogram({ ...configuration, buckets: [...RUN_METRICS.duration.buckets] });
     // A client's histogram takes single runs, and no totals.
     const get = () =>
       Promise.resolve({ name, help, aggregator, type: 'histogram', values: samplesOf(name, this.totals()) });
@@ -147,32 +115,27 @@ export class RunMetrics implements MetricSet {
   }
 
   private inProgress(): RegisteredMetric {
-    const totals = () => this.totals();
-    const { Gauge } = clientOf(this.registry);
-    const gauge = new Gauge({
-      ...this.configuration('inProgress'),
-      labelNames: ['connection'],
-      collect() {
-        this.reset();
-        for (const [connection, { inProgress }] of totals()) this.set({ connection }, inProgress);
-      },
-    });
-    return gauge as RegisteredMetric;
+    const { value } = RUN_METRICS.inProgress;
+    return this.gauge('inProgress', (totals) => [[{}, value(totals)]]);
   }
 
   private last(): RegisteredMetric {
+    const { values } = RUN_METRICS.last;
+    return this.gauge('last', (totals) => values(totals).map(([outcome, at]) => [{ outcome }, at]));
+  }
+
+  private gauge(
+    row: keyof typeof RUN_METRICS,
+    samples: (totals: RunTotals) => readonly (readonly [labels: Readonly<Record<string, string>>, number])[],
+  ): RegisteredMetric {
     const totals = () => this.totals();
     const { Gauge } = clientOf(this.registry);
     const gauge = new Gauge({
-      ...this.configuration('last'),
-      labelNames: ['connection', 'outcome'],
+      ...this.configuration(row),
       collect() {
         this.reset();
-        for (const [connection, { ended }] of totals()) {
-          for (const outcome of RUN_OUTCOMES) {
-            const { lastEndedAt } = ended[outcome];
-            if (lastEndedAt !== undefined) this.set({ connection, outcome }, lastEndedAt);
-          }
+        for (const [connection, runs] of totals()) {
+          for (const [labels, value] of samples(runs)) this.set({ connection, ...labels }, value);
         }
       },
     });
@@ -180,8 +143,9 @@ export class RunMetrics implements MetricSet {
   }
 
   private configuration(row: keyof typeof RUN_METRICS) {
-    const { key, help, aggregator } = RUN_METRICS[row];
-    return { name: this.names[key], help, aggregator, registers: [] as [] };
+    const { key, help, aggregator, ...rest } = RUN_METRICS[row];
+    const labelNames = ['connection', ...('labelNames' in rest ? rest.labelNames : [])];
+    return { name: this.names[key], help, aggregator, labelNames, registers: [] as [] };
   }
 
   /** What all three metrics show that are collected in one turn of the event loop: those of one scrape. */
@@ -197,7 +161,7 @@ export class RunMetrics implements MetricSet {
   private addUp(): ReadonlyMap<string, RunTotals> {
     const totals = new Map<string, RunTotals>();
     for (const [connection, runs] of this.past) addTo(totals, connection, runs);
-    const shown = new Set<RunSource>();
+    const shown = new Set<ShownRuns>();
     for (const host of this.hosts) {
       for (const [alias, source] of host.exported()) {
         if (shown.has(source) || source.metricsAt(host) !== this) continue;
@@ -220,10 +184,10 @@ function addTo(totals: Map<string, RunTotals>, connection: string, runs: RunTota
 }
 
 /** Those that a host shows, wherever. Each host is asked once, not once for each of them. */
-function hostedOf(sources: ReadonlySet<RunSource>): ReadonlySet<RunSource> {
+function hostedOf(sources: ReadonlySet<ShownRuns>): ReadonlySet<ShownRuns> {
   const hosts = new Set<RunHost>();
   for (const source of sources) for (const host of source.hosts) hosts.add(host);
-  const hosted = new Set<RunSource>();
+  const hosted = new Set<ShownRuns>();
   for (const host of hosts) {
     for (const [, source] of host.exported()) if (source.metricsAt(host) !== undefined) hosted.add(source);
   }

@@ -2,33 +2,33 @@ import type { DataSource, MigrationInterface } from 'typeorm';
 import { clock } from '../clock';
 import { RunLog } from './log';
 import { type Direction, listenToCalls } from './migration-calls';
-import type { RunOutcome, RunTotals } from './totals';
+import type { RunOutcome } from './totals';
 
 const DIRECTIONS = { runMigrations: 'up', undoLastMigration: 'down' } as const;
 
-/** What a recording needs from whoever shows it. */
-export interface RunObserver {
+/** Adds up what is recorded. */
+export interface RunRecorder {
   /** What the log calls the connection. */
   connection(): string;
-  /** A run has begun or ended. */
-  onChange(): void;
+  begin(): void;
+  end(outcome: RunOutcome, seconds: number): void;
 }
 
 type Method = (options?: { fake?: boolean }) => Promise<unknown>;
 
 /**
- * Adds every call of `runMigrations()` and `undoLastMigration()` to the totals from now on. Both do what they did:
+ * Records every call of `runMigrations()` and `undoLastMigration()` from now on. Both do what they did:
  * same arguments, same result, same error.
  */
-export function recordRuns(dataSource: DataSource, totals: RunTotals, observer: RunObserver): void {
+export function recordRuns(dataSource: DataSource, recorder: RunRecorder): void {
   for (const method of Object.keys(DIRECTIONS) as (keyof typeof DIRECTIONS)[]) {
     const original = Reflect.get(dataSource, method) as Method;
     const recording = function (this: DataSource, ...parameters: Parameters<Method>): Promise<unknown> {
       const direction = DIRECTIONS[method];
       const isFake = parameters[0]?.fake === true;
-      const log = new RunLog(observer.connection(), direction, typeOf(dataSource), isFake);
+      const log = new RunLog(recorder.connection(), direction, typeOf(dataSource), isFake);
       const migrations = migrationsOf(dataSource);
-      return recordRun(totals, log, () => observer.onChange(), {
+      return recordRun(recorder, log, {
         work: () => original.apply(this, parameters),
         migrations,
         direction,
@@ -45,20 +45,17 @@ interface RunToRecord {
 }
 
 async function recordRun(
-  totals: RunTotals,
+  recorder: RunRecorder,
   log: RunLog,
-  onChange: () => void,
   { work, migrations, direction }: RunToRecord,
 ): Promise<unknown> {
   const startedAt = clock.now();
   function end(outcome: RunOutcome): number {
     const seconds = (clock.now() - startedAt) / 1000;
-    totals.end(outcome, seconds);
-    onChange();
+    recorder.end(outcome, seconds);
     return seconds;
   }
-  totals.begin();
-  onChange();
+  recorder.begin();
   let result: unknown;
   try {
     result = await listenToCalls(migrations, direction, log, work);

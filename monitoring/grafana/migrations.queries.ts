@@ -1,4 +1,4 @@
-import { type MetricKey, metricNames } from '../../lib/prometheus/names';
+import { type MetricKey, metricNames } from '../../lib/metrics/metric.names';
 
 const METRICS = metricNames({ prefix: '${metrics}' });
 

@@ -14,7 +14,8 @@ import {
   PrometheusMigrationsModule,
   RegistryInUseError,
 } from '../../lib';
-import { instrumentedOf } from '../../lib/prometheus/instrument';
+import { RunSource } from '../../lib/prometheus/run-source';
+import { type RecordedRuns, recordedOf } from '../../lib/runs/recorded-runs';
 import { closeApplications, startApplication } from '../support/applications';
 import { createPostgres, type TestDatabase } from '../support/databases';
 import { samples } from '../support/exposition';
@@ -670,12 +671,12 @@ describe('instrumented DataSources and MigrationsExporter', () => {
     const exporter = new MigrationsExporter({ registry });
     const dataSource = await create({}, {}).initialize();
     await exporter.exportMigrationsForDatabase('tenant', dataSource);
-    expect(instrumentedOf(dataSource)?.hosts.size).toBe(1);
+    expect(RunSource.of(recordedOf(dataSource) as RecordedRuns).hosts.size).toBe(1);
 
     exporter.forgetDatabase('tenant');
     await registry.metrics();
 
-    expect(instrumentedOf(dataSource)?.hosts.size).toBe(0);
+    expect(RunSource.of(recordedOf(dataSource) as RecordedRuns).hosts.size).toBe(0);
     exporter.close();
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { metricNames } from '../../lib/prometheus/names';
+import { metricNames } from '../../lib/metrics/metric.names';
 import { migrationsDashboard } from '../../monitoring/grafana/migrations.dashboard';
 import { dashboard, dashboardExpressions, dashboardFile, panels, targetsOf } from '../support/dashboard';
 import { assertPromql, metricNamesIn, metricOf, nodesOf, type SyntaxNode } from '../support/promql';

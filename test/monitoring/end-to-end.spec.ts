@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { STATE } from '../../monitoring/grafana/migrations.queries';
-import { METRIC_NAMES } from '../../lib/prometheus/names';
+import { METRIC_NAMES } from '../../lib/metrics/metric.names';
 import { createMariadb, createPostgres, hasMariadb, type TestDatabase } from '../support/databases';
 import { ABOUT_RUNS, dashboardExpressions } from '../support/dashboard';
 import { type Alert, faster, type RunningPrometheus, startPrometheus } from '../support/prometheus';

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { instrumentMigrations, PrometheusMigrationsModule } from '../../lib';
-import { METRIC_NAMES, metricNames } from '../../lib/prometheus/names';
+import { METRIC_NAMES, metricNames } from '../../lib/metrics/metric.names';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { dashboardExpressions } from '../support/dashboard';
 import { defineMigrations } from '../support/migrations';

@@ -1,14 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { register } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import * as exported from '../../lib';
 import { FAILURE_REASONS } from '../../lib/migration/failure';
 import { MODULE_OPTIONS } from '../../lib/options/option.table';
 import { resolve } from '../../lib/options/resolve';
-import { MIGRATION_GAUGES } from '../../lib/prometheus/gauges';
-import { METRIC_NAMES } from '../../lib/prometheus/names';
-import { RUN_METRICS } from '../../lib/prometheus/run-metrics';
+import { MIGRATION_GAUGES, RUN_METRICS } from '../../lib/metrics/metric.table';
+import { METRIC_NAMES } from '../../lib/metrics/metric.names';
 import { ADVICE } from '../../lib/verdict/advice';
 import { anchorsIn, codeIn, page, pages, PROJECT, tableIn } from '../support/documents';
 import { snapshotOf } from '../support/snapshots';
@@ -33,7 +31,8 @@ describe('docs/metrics.md', () => {
   it('lists every metric there is, and no other', () => {
     expect(rows.map(([name]) => codeIn(name)).sort()).toEqual(Object.values(METRIC_NAMES).sort());
     const types = new Map(rows.map(([name, type]) => [codeIn(name), type]));
-    for (const { key, type } of Object.values(RUN_METRICS)) expect(types.get(METRIC_NAMES[key])).toBe(type);
+    for (const row of Object.values(RUN_METRICS))
+      expect(types.get(METRIC_NAMES[row.key])).toBe('buckets' in row ? 'histogram' : 'gauge');
     expect(types.get(METRIC_NAMES.collectionErrors)).toBe('counter');
   });
 
@@ -62,10 +61,10 @@ describe('docs/configuration.md', () => {
     const documented = Object.fromEntries(rows.map(([option, value]) => [codeIn(option), codeIn(value)]));
     const defaults = Object.entries(resolve(MODULE_OPTIONS, {}, {})).map(([option, value]) => [
       option,
-      value === undefined
-        ? 'none'
-        : value === register
-          ? 'register'
+      option === 'registry'
+        ? 'register'
+        : value === undefined
+          ? 'none'
           : JSON.stringify(value).replaceAll('"', "'"),
     ]);
     expect(documented).toEqual(Object.fromEntries(defaults));

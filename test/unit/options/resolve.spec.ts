@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { Registry, register } from 'prom-client';
+import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { InvalidOptionError, NotADataSourceError } from '../../../lib/prometheus-migrations.errors';
@@ -16,7 +16,7 @@ describe('the options of the module', () => {
       exportMigrations: true,
       namespace: undefined,
       prefix: 'typeorm',
-      registry: register,
+      registry: undefined,
       path: '/metrics',
       port: undefined,
       portRange: undefined,

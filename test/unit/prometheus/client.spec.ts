@@ -32,32 +32,32 @@ afterEach(() => vi.restoreAllMocks());
 
 describe('the client', () => {
   it('is prom-client where it alone is installed', async () => {
-    const { clientOf, defaultRegistry } = await withInstalled('prom-client');
-    expect(defaultRegistry()).toBe(promClient.register);
+    const { clientOf, registryOf } = await withInstalled('prom-client');
+    expect(registryOf(undefined)).toBe(promClient.register);
     expect(clientOf(promClient.register).Gauge).toBe(promClient.Gauge);
   });
 
   it('is the successor where it alone is installed', async () => {
-    const { clientOf, defaultRegistry } = await withInstalled('@prometheus-io/client');
-    expect(defaultRegistry()).toBe(successor.register);
+    const { clientOf, registryOf } = await withInstalled('@prometheus-io/client');
+    expect(registryOf(undefined)).toBe(successor.register);
     expect(clientOf(successor.register).Gauge).toBe(successor.Gauge);
   });
 
   it('is prom-client where both are installed and the registry is of neither', async () => {
-    const { clientOf, defaultRegistry } = await withInstalled('prom-client', '@prometheus-io/client');
-    expect(defaultRegistry()).toBe(promClient.register);
+    const { clientOf, registryOf } = await withInstalled('prom-client', '@prometheus-io/client');
+    expect(registryOf(undefined)).toBe(promClient.register);
     expect(clientOf({} as promClient.Registry).Gauge).toBe(promClient.Gauge);
   });
 
   it('says why one that is installed cannot be loaded, if there is no other', async () => {
     const broken = new SyntaxError('broken');
-    const { defaultRegistry } = await withInstalled();
+    const { registryOf } = await withInstalled();
     vi.spyOn(loader, '_load').mockImplementation((request, ...rest) => {
       if (request === 'prom-client') throw broken;
       if (request in packages) throw Object.assign(new Error('missing'), { code: 'MODULE_NOT_FOUND' });
       return load(request, ...rest);
     });
-    expect(() => defaultRegistry()).toThrow(broken);
+    expect(() => registryOf(undefined)).toThrow(broken);
   });
 
   it.each([
@@ -70,10 +70,10 @@ describe('the client', () => {
   });
 
   it('is missed when it is needed, and not before', async () => {
-    const { clientOf, defaultRegistry } = await withInstalled();
+    const { clientOf, registryOf } = await withInstalled();
     const message =
       'No Prometheus client is installed. Run `npm install prom-client`, or `npm install @prometheus-io/client` with Node.js 22 or later.';
-    expect(() => defaultRegistry()).toThrow(message);
+    expect(() => registryOf(undefined)).toThrow(message);
     expect(() => clientOf(promClient.register)).toThrow(`${process.cwd()}/package.json`);
   });
 });
@@ -98,8 +98,8 @@ describe('of a workspace, where this package finds no client or another copy', (
     ['no client', undefined],
     ['another copy', promClient],
   ])("the default is the application's: %s", async (_what, own) => {
-    const { defaultRegistry } = await withApplications(own);
-    expect(defaultRegistry()).toBe(copy.register);
+    const { registryOf } = await withApplications(own);
+    expect(registryOf(undefined)).toBe(copy.register);
   });
 
   it('a registry has the client of its own copy', async () => {

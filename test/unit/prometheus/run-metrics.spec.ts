@@ -1,7 +1,7 @@
 import { AggregatorRegistry, Histogram, openMetricsContentType, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { RunMetrics, type RunSource } from '../../../lib/prometheus/run-metrics';
-import { metricNames } from '../../../lib/prometheus/names';
+import { RunMetrics, type ShownRuns } from '../../../lib/prometheus/run-metrics';
+import { metricNames } from '../../../lib/metrics/metric.names';
 import { RUN_BUCKETS, type RunOutcome, RunTotals } from '../../../lib/runs/totals';
 
 /** The client's types leave its parameter out. */
@@ -16,7 +16,7 @@ const RUNS: readonly (readonly [connection: string, outcome: RunOutcome, seconds
   ['a "quoted"\nname', 'failed', 7.5],
 ];
 
-function source(label: string): RunSource {
+function source(label: string): ShownRuns {
   return { runs: new RunTotals(), hosts: new Set(), metricsAt: () => undefined, labelFor: () => label };
 }
 
@@ -41,7 +41,7 @@ function registries(contentType?: string) {
     for (const [index, [name, outcome, seconds]] of RUNS.entries()) {
       if (name !== connection) continue;
       histogram.observe({ connection, outcome }, seconds);
-      const { runs } = sources[index % 2] as RunSource;
+      const { runs } = sources[index % 2] as ShownRuns;
       runs.begin();
       runs.end(outcome, seconds);
     }

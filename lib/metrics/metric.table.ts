@@ -1,18 +1,27 @@
-import { createHash } from 'node:crypto';
+import { FAILURE_REASONS, type FailureReason } from '../migration/failure';
 import { type MigrationState, migrationTimestamp } from '../migration/state';
 import type { Snapshot } from '../monitor/snapshots';
-import type { Aggregator } from './client';
-import type { MetricKey } from './names';
+import { RUN_BUCKETS, RUN_OUTCOMES, type RunOutcome, type RunTotals } from '../runs/totals';
+import { fingerprint } from './fingerprint';
+import type { MetricKey } from './metric.names';
 
-/** One metric family: a gauge with the label `connection`. */
-export interface MigrationGauge {
+/** How one value is made of those of several workers. */
+export type Aggregator = 'max' | 'min' | 'sum';
+
+/** What every metric family has; its samples also have the label `connection`. */
+interface MetricRow {
   readonly key: MetricKey;
   readonly help: string;
+  /** As OpenTelemetry writes units. */
+  readonly unit?: '{migration}' | 's';
   readonly aggregator: Aggregator;
   /** Labels beside `connection`. */
-  readonly labels?: (snapshot: Snapshot) => Readonly<Record<string, string>>;
   readonly labelNames?: readonly string[];
-  /** `undefined` leaves the series out. */
+}
+
+export interface MigrationGauge extends MetricRow {
+  readonly labels?: (snapshot: Snapshot) => Readonly<Record<string, string>>;
+  /** `undefined` leaves the sample out. */
   readonly value: (snapshot: Snapshot) => number | undefined;
 }
 
@@ -34,47 +43,54 @@ function secondsIn(name: string | undefined): number | undefined {
   return timestamp >= EARLIEST && timestamp <= Date.now() + YEAR ? timestamp / 1000 : undefined;
 }
 
-/** Every gauge there is, and what it reads. */
+/** The gauges, and what each reads. */
 export const MIGRATION_GAUGES: readonly MigrationGauge[] = [
   {
     key: 'applied',
     help: 'Migrations recorded as applied in the database; -1 if it cannot be read',
+    unit: '{migration}',
     aggregator: 'max',
     value: (snapshot) => stateOf(snapshot)?.applied.length ?? NOT_READABLE,
   },
   {
     key: 'unapplied',
     help: 'Migrations defined in the code and not applied; -1 if the database cannot be read',
+    unit: '{migration}',
     aggregator: 'max',
     value: (snapshot) => stateOf(snapshot)?.unapplied.length ?? NOT_READABLE,
   },
   {
     key: 'defined',
     help: 'Migrations defined in the code',
+    unit: '{migration}',
     aggregator: 'max',
     value: (snapshot) => stateOf(snapshot)?.defined.length,
   },
   {
     key: 'unknown',
     help: 'Migrations applied that the code does not define: the database is ahead of it',
+    unit: '{migration}',
     aggregator: 'max',
     value: (snapshot) => stateOf(snapshot)?.unknown.length,
   },
   {
     key: 'outOfOrder',
     help: 'Migrations not applied that are older than the newest applied one',
+    unit: '{migration}',
     aggregator: 'max',
     value: (snapshot) => stateOf(snapshot)?.outOfOrder.length,
   },
   {
     key: 'newestApplied',
     help: "Unix time in the newest applied migration's name: the version of the schema",
+    unit: 's',
     aggregator: 'max',
     value: (snapshot) => secondsIn(stateOf(snapshot)?.applied.at(-1)),
   },
   {
     key: 'oldestUnapplied',
     help: "Unix time in the oldest unapplied migration's name",
+    unit: 's',
     aggregator: 'min',
     value: (snapshot) => secondsIn(stateOf(snapshot)?.unapplied[0]),
   },
@@ -98,29 +114,55 @@ export const MIGRATION_GAUGES: readonly MigrationGauge[] = [
   {
     key: 'collectionDuration',
     help: 'Seconds that the last reading of the migrations took',
+    unit: 's',
     aggregator: 'max',
     value: ({ collection }) => collection?.durationSeconds,
   },
   {
     key: 'lastSuccess',
     help: 'Unix time of the last reading of the migrations that succeeded',
+    unit: 's',
     aggregator: 'min',
     value: ({ lastRead }) => (lastRead === undefined ? undefined : lastRead.at / 1000),
   },
 ];
 
-/** The counter beside the gauges: readings that failed, by `reason`. */
-export const COLLECTION_ERRORS_HELP = 'Readings of the migrations that failed';
+/** The counter beside the gauges. Every reason counts from the start, so that `increase()` sees the first failure. */
+export const COLLECTION_ERRORS = {
+  key: 'collectionErrors',
+  help: 'Readings of the migrations that failed',
+  aggregator: 'sum',
+  labelNames: ['reason'],
+  values: ({ failures }: Snapshot): readonly (readonly [reason: FailureReason, count: number])[] =>
+    FAILURE_REASONS.map((reason) => [reason, failures[reason] ?? 0]),
+} as const satisfies MetricRow & Record<string, unknown>;
 
-/** By the list of names, which stays the same object from reading to reading. */
-const fingerprints = new WeakMap<readonly string[], string>();
-
-/** A short hash of the defined names: equal wherever the same migrations are defined. */
-export function fingerprint(defined: readonly string[]): string {
-  let hash = fingerprints.get(defined);
-  if (hash === undefined) {
-    hash = createHash('sha256').update(defined.join('\n')).digest('hex').slice(0, 12);
-    fingerprints.set(defined, hash);
-  }
-  return hash;
-}
+/** The metrics of the runs that `instrumentMigrations` records. */
+export const RUN_METRICS = {
+  duration: {
+    key: 'runDuration',
+    help: 'Seconds that runs of migrations took, by outcome',
+    unit: 's',
+    aggregator: 'sum',
+    labelNames: ['outcome'],
+    buckets: RUN_BUCKETS,
+  },
+  inProgress: {
+    key: 'runsInProgress',
+    help: 'Runs of migrations in progress',
+    aggregator: 'sum',
+    value: ({ inProgress }: RunTotals): number => inProgress,
+  },
+  last: {
+    key: 'lastRun',
+    help: 'Unix time of the end of the last run of migrations, by outcome',
+    unit: 's',
+    aggregator: 'max',
+    labelNames: ['outcome'],
+    values: ({ ended }: RunTotals): readonly (readonly [outcome: RunOutcome, endedAt: number])[] =>
+      RUN_OUTCOMES.flatMap((outcome) => {
+        const { lastEndedAt } = ended[outcome];
+        return lastEndedAt === undefined ? [] : [[outcome, lastEndedAt] as const];
+      }),
+  },
+} as const satisfies Record<string, MetricRow & Record<string, unknown>>;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Collection } from '../../../lib/migration/reader';
 import { joinMigrations, orderMigrations } from '../../../lib/migration/state';
-import { METRIC_NAMES, metricNames } from '../../../lib/prometheus/names';
-import { fingerprint, MIGRATION_GAUGES } from '../../../lib/prometheus/gauges';
+import { METRIC_NAMES } from '../../../lib/metrics/metric.names';
+import { MIGRATION_GAUGES } from '../../../lib/metrics/metric.table';
 
 import { snapshotOf } from '../../support/snapshots';
 
@@ -77,23 +77,5 @@ describe('MIGRATION_GAUGES', () => {
       name.endsWith('_total'),
     );
     expect(totals).toEqual(['typeorm_migrations_applied_total', 'typeorm_migrations_unapplied_total']);
-  });
-});
-
-describe('fingerprint', () => {
-  it('is equal for the same names only', () => {
-    expect(fingerprint(['A', 'B'])).toMatch(/^[0-9a-f]{12}$/);
-    expect(fingerprint(['A', 'B'])).toBe(fingerprint(['A', 'B']));
-    expect(fingerprint(['A', 'B'])).not.toBe(fingerprint(['AB']));
-  });
-});
-
-describe('metricNames', () => {
-  it('puts namespace and prefix in front', () => {
-    expect(metricNames({ prefix: 'django' }).applied).toBe('django_migrations_applied_total');
-    expect(metricNames({ namespace: 'myapp', prefix: 'django' }).unapplied).toBe(
-      'myapp_django_migrations_unapplied_total',
-    );
-    expect(METRIC_NAMES).toEqual(metricNames({ prefix: 'typeorm' }));
   });
 });

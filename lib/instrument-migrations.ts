@@ -1,0 +1,60 @@
+import type { DataSource } from 'typeorm';
+import { isDataSource } from './data-source/brand';
+import { logger } from './logger';
+import type { InstrumentMigrationsOptions } from './options/option.types';
+import { RUN_OPTIONS } from './options/option.table';
+import { resolve } from './options/resolve';
+import { registryOf } from './prometheus/client';
+import { RunMetrics } from './prometheus/run-metrics';
+import { RunSource } from './prometheus/run-source';
+import { NotADataSourceError } from './prometheus-migrations.errors';
+import { RecordedRuns, recordedOf } from './runs/recorded-runs';
+
+/**
+ * Times every run of migrations that the application makes: `runMigrations()`, `undoLastMigration()`, and
+ * the run of `migrationsRun: true`. Call it before `initialize()`. The log has a line for each migration.
+ *
+ * It changes nothing about the runs. Called again for the same DataSource, it replaces the options.
+ *
+ * Where {@link PrometheusMigrationsModule} or a {@link MigrationsExporter} exports the DataSource, the runs
+ * are shown by the same `registry`, `namespace`, `prefix` and alias, except for what `options` say.
+ *
+ * @param dataSource - not initialized yet, or initialized without `migrationsRun`
+ * @param options - all of them have defaults; the environment is read now
+ * @returns The same object.
+ * @throws {@link NotADataSourceError} or {@link InvalidOptionError} for a value that cannot work
+ * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
+ *
+ * @example
+ * ```ts
+ * TypeOrmModule.forRootAsync({
+ *   useFactory: () => ({
+ *     type: 'postgres',
+ *     url: 'postgres://db/orders',
+ *     migrations: ['dist/migrations/*.js'],
+ *     migrationsRun: true,
+ *   }),
+ *   dataSourceFactory: async (options) => instrumentMigrations(new DataSource(options!)),
+ * });
+ * ```
+ */
+export function instrumentMigrations(
+  dataSource: DataSource,
+  options: InstrumentMigrationsOptions = {},
+): DataSource {
+  if (!isDataSource(dataSource)) throw new NotADataSourceError(undefined, 'dataSource', dataSource);
+  const { registry, namespace, prefix } = resolve(RUN_OPTIONS, options, process.env);
+  const known = recordedOf(dataSource);
+  const runs = known ?? new RecordedRuns(dataSource);
+  RunSource.of(runs).configure(options, RunMetrics.of(registryOf(registry), { namespace, prefix }));
+  runs.label = options.connection;
+  if (known === undefined) {
+    runs.start(dataSource);
+    if (dataSource.isInitialized && dataSource.options.migrationsRun === true) logger.warn(TOO_LATE);
+  }
+  return dataSource;
+}
+
+const TOO_LATE =
+  'instrumentMigrations() was called after initialize(): the run of `migrationsRun: true` was not timed. ' +
+  'Call it before; with TypeOrmModule.forRootAsync, in dataSourceFactory.';
