@@ -1,10 +1,10 @@
 /**
  * The directions of imports in lib/: data-source, migration → monitor, runs → metrics, verdict → the rooms
- * of those who ask (prometheus, health, gate, status, cli), none of which imports another (but cli, which
+ * of those who ask (prometheus, opentelemetry, health, gate, status, cli), none of which imports another (but cli, which
  * prints metrics) → http. options beside them; module, instrument-migrations and index on top.
  */
 const errorFile = '^lib/prometheus-migrations\\.errors\\.ts$';
-const shared = [errorFile, '^lib/(clock|logger)\\.ts$'];
+const shared = [errorFile, '^lib/(application-places|clock|logger)\\.ts$'];
 
 /** What a folder may import of lib/, besides itself: folders, or single files without their ending. */
 const room = (folder, ...others) => ({
@@ -61,6 +61,7 @@ module.exports = {
     room('runs', 'data-source', 'migration'),
     room('metrics', 'migration', 'monitor', 'runs'),
     room('prometheus', 'metrics', 'monitor', 'options', 'runs'),
+    room('opentelemetry', 'metrics', 'migration', 'monitor', 'options', 'runs'),
     room('health', 'migration', 'monitor', 'options', 'verdict'),
     room('gate', 'monitor', 'options', 'verdict'),
     room('status', 'monitor', 'verdict'),

@@ -2,9 +2,13 @@ import type { DataSource } from 'typeorm';
 import { isDataSource } from './data-source/brand';
 import { logger } from './logger';
 import type { InstrumentMigrationsOptions } from './options/option.types';
+import { checkMeterNaming } from './options/meter-naming';
 import { RUN_OPTIONS } from './options/option.table';
 import { resolve } from './options/resolve';
-import { registryOf } from './prometheus/client';
+import { Instruments } from './opentelemetry/instruments';
+import { meterOf } from './opentelemetry/meter';
+import { MeterRunSource } from './opentelemetry/run-source';
+import { hasClient, registryOf } from './prometheus/client';
 import { RunMetrics } from './prometheus/run-metrics';
 import { RunSource } from './prometheus/run-source';
 import { NotADataSourceError } from './prometheus-migrations.errors';
@@ -43,11 +47,20 @@ export function instrumentMigrations(
   options: InstrumentMigrationsOptions = {},
 ): DataSource {
   if (!isDataSource(dataSource)) throw new NotADataSourceError(undefined, 'dataSource', dataSource);
-  const { registry, namespace, prefix } = resolve(RUN_OPTIONS, options, process.env);
+  const { registry, namespace, prefix, meter: option } = resolve(RUN_OPTIONS, options, process.env);
+  checkMeterNaming({ namespace, prefix, meter: option });
+  const meter = option && meterOf(option);
   const known = recordedOf(dataSource);
   const runs = known ?? new RecordedRuns(dataSource);
-  RunSource.of(runs).configure(options, RunMetrics.of(registryOf(registry), { namespace, prefix }));
+  // Without a client, the meter of the module shows the runs, if the options name none.
+  if (registry !== undefined || hasClient()) {
+    RunSource.of(runs).configure(options, RunMetrics.of(registryOf(registry), { namespace, prefix }));
+  }
   runs.label = options.connection;
+  MeterRunSource.of(runs).configure(
+    { ...options, meter },
+    meter && Instruments.of(meter, { namespace, prefix }),
+  );
   if (known === undefined) {
     runs.start(dataSource);
     if (dataSource.isInitialized && dataSource.options.migrationsRun === true) logger.warn(TOO_LATE);

@@ -10,7 +10,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE
 export { RESOLVED_OPTIONS } from './options/tokens';
 /** Token of the number of one module's definition. */
 export const DEFINITION = Symbol('DEFINITION');
-/** Token of the registry that holds the metrics. */
-export const REGISTRY = Symbol('REGISTRY');
+/** Token of what shows one module's metrics. */
+export const OUTLETS = Symbol('OUTLETS');
 /** Token of the routes of one module's pages. */
 export const ROUTES = Symbol('ROUTES');

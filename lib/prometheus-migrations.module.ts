@@ -22,23 +22,24 @@ import { MetricsPort } from './http/port';
 import { PAGES } from './http/page.table';
 import type { PageRoute } from './http/route';
 import { logger, nameOfError } from './logger';
+import type { MetricsOutlet } from './metrics/outlet';
 import { Monitor } from './monitor/monitor';
 import type { Snapshot } from './monitor/snapshots';
 import { asksToExport } from './options/export-migrations';
 import type { PrometheusMigrationsModuleOptions, ResolvedModuleOptions } from './options/option.types';
-import { resolveModuleOptions } from './options/module-options';
-import { checkChoice, registryOf } from './prometheus/client';
+import { checkChoice } from './prometheus/client';
 import { DefaultMetrics } from './prometheus/default-metrics';
 import { MigrationsExporter } from './prometheus/exporter';
-import { MigrationMetrics } from './prometheus/metrics';
 import {
   type ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
   RESOLVED_OPTIONS,
   DEFINITION,
+  OUTLETS,
   ROUTES,
 } from './prometheus-migrations.module-definition';
+import { moduleOptionsOf } from './prometheus-migrations.options';
 import { providersOf } from './prometheus-migrations.providers';
 import { MigrationsStatus } from './status/status';
 
@@ -69,7 +70,7 @@ export class PrometheusMigrationsModule
     @Inject(MODULE_OPTIONS_TOKEN) private readonly given: PrometheusMigrationsModuleOptions | undefined,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedModuleOptions,
     @Inject(Monitor) private readonly monitor: Monitor,
-    @Inject(MigrationMetrics) private readonly metrics: MigrationMetrics,
+    @Inject(OUTLETS) private readonly outlets: readonly MetricsOutlet[],
     @Inject(DefaultMetrics) private readonly defaultMetrics: DefaultMetrics,
     @Inject(StartupGate) private readonly gate: StartupGate,
     @Inject(MetricsPort) private readonly port: MetricsPort,
@@ -83,13 +84,13 @@ export class PrometheusMigrationsModule
   /**
    * @param options - all of them have defaults; the environment is read now
    * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
-   * @throws {@link MissingClientError} if no Prometheus client is installed
+   * @throws {@link MissingClientError} if neither a Prometheus client nor a `meter` is there
    */
   static override forRoot(options: PrometheusMigrationsModuleOptions = {}): DynamicModule {
-    const resolved = resolveModuleOptions(options, process.env);
-    // A missing client stops the start here, and not when the application has started its workers.
-    registryOf(resolved.registry);
-    return define(super.forRoot(options), { provide: RESOLVED_OPTIONS, useValue: resolved });
+    return define(super.forRoot(options), {
+      provide: RESOLVED_OPTIONS,
+      useValue: moduleOptionsOf(options, process.env),
+    });
   }
 
   /**
@@ -102,7 +103,7 @@ export class PrometheusMigrationsModule
     return define(super.forRootAsync(options), {
       provide: RESOLVED_OPTIONS,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (given: PrometheusMigrationsModuleOptions = {}) => resolveModuleOptions(given, process.env),
+      useFactory: (given: PrometheusMigrationsModuleOptions = {}) => moduleOptionsOf(given, process.env),
     });
   }
 
@@ -127,7 +128,9 @@ export class PrometheusMigrationsModule
   /** @returns What the gate judges. */
   private async start(): Promise<readonly Snapshot[]> {
     for (const route of this.routes) route.report();
-    checkChoice(this.given?.registry);
+    if (this.options.registry === undefined) logger.log(METER_ONLY);
+    else checkChoice(this.given?.registry);
+    for (const outlet of this.outlets) outlet.open?.();
     this.defaultMetrics.publish();
     // Before the first collection: a database that hangs does not keep the port closed.
     await this.port.open(Boolean(this.host.httpAdapter));
@@ -136,12 +139,16 @@ export class PrometheusMigrationsModule
     if (!exports && !this.gate.isSet) return [];
     const snapshots = await this.monitor.bootstrap();
     // With the runs of the DataSources that were found just now.
-    if (exports) this.metrics.publish();
+    if (exports) this.publish();
     return snapshots;
   }
 
+  private publish(): void {
+    for (const outlet of this.outlets) outlet.publish();
+  }
+
   private export(): void {
-    this.metrics.publish();
+    this.publish();
     this.monitor.includeAll();
     for (const alias of this.explorer.requestScoped()) {
       if (!this.options.exclude.includes(alias)) logger.log(requestScopedLine(alias));
@@ -151,7 +158,7 @@ export class PrometheusMigrationsModule
   /** The first hook of a shutdown: whoever starts meanwhile may have the registry and the port. */
   onModuleDestroy(): void {
     this.gate.stop();
-    this.metrics.isClosing = true;
+    for (const outlet of this.outlets) outlet.isClosing = true;
     this.defaultMetrics.isClosing = true;
     this.portClosed = this.port.close().catch((error: unknown) => {
       logger.error(`The metrics port could not be closed (${nameOfError(error)}).`);
@@ -175,13 +182,16 @@ export class PrometheusMigrationsModule
 
   /** Late enough for the scrapes that the HTTP server still answers while it closes. */
   onApplicationShutdown(): void {
-    this.metrics.withdraw();
+    for (const outlet of this.outlets) outlet.withdraw();
     this.defaultMetrics.withdraw();
   }
 }
 
 /** Milliseconds that Nest may take from its last start hook until the HTTP server listens. */
 const OPENING = 200;
+
+const METER_ONLY =
+  'No Prometheus client is installed: the migrations are observed on the OpenTelemetry meter, and there is no metrics endpoint.';
 
 function requestScopedLine(alias: string): string {
   return (

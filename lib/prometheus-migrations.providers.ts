@@ -7,13 +7,15 @@ import { PAGES } from './http/page.table';
 import { MetricsPort } from './http/port';
 import { type HostModule, PageRoute } from './http/route';
 import type { Page } from './http/server';
+import type { MetricsOutlet } from './metrics/outlet';
 import { Monitor } from './monitor/monitor';
 import type { MetricsRegistry, ResolvedModuleOptions } from './options/option.types';
-import { registryOf } from './prometheus/client';
+import { meterOf } from './opentelemetry/meter';
+import { MeterMetrics } from './opentelemetry/meter-metrics';
 import { DefaultMetrics } from './prometheus/default-metrics';
-import { MigrationsExporter } from './prometheus/exporter';
+import { ExporterParts, MigrationsExporter } from './prometheus/exporter';
 import { MigrationMetrics } from './prometheus/metrics';
-import { REGISTRY, RESOLVED_OPTIONS, ROUTES } from './prometheus-migrations.module-definition';
+import { OUTLETS, RESOLVED_OPTIONS, ROUTES } from './prometheus-migrations.module-definition';
 import { MigrationsStatus } from './status/status';
 
 /** Tokens of one module's own; their classes are the tokens of the application's. */
@@ -31,21 +33,10 @@ export function providersOf(): Provider[] {
       (options: ResolvedModuleOptions, explorer: DataSourceExplorer) =>
         new Monitor(options, () => explorer.explore()),
     ),
-    provide(REGISTRY, [RESOLVED_OPTIONS], ({ registry }: ResolvedModuleOptions) => registryOf(registry)),
-    provide(
-      MigrationMetrics,
-      [REGISTRY, RESOLVED_OPTIONS, Monitor],
-      (registry: MetricsRegistry, options: ResolvedModuleOptions, monitor: Monitor) => {
-        return new MigrationMetrics(registry, options, monitor);
-      },
-    ),
-    provide(
-      DefaultMetrics,
-      [REGISTRY, RESOLVED_OPTIONS],
-      (registry: MetricsRegistry, { defaultMetrics }: ResolvedModuleOptions) => {
-        return new DefaultMetrics(registry, defaultMetrics);
-      },
-    ),
+    provide(OUTLETS, [RESOLVED_OPTIONS, Monitor], outletsOf),
+    provide(DefaultMetrics, [RESOLVED_OPTIONS], ({ registry, defaultMetrics }: ResolvedModuleOptions) => {
+      return new DefaultMetrics(registry as MetricsRegistry, defaultMetrics);
+    }),
     provide(StartupGate, [RESOLVED_OPTIONS, Monitor], (options: ResolvedModuleOptions, monitor: Monitor) => {
       return new StartupGate(monitor, options);
     }),
@@ -76,9 +67,9 @@ export function providersOf(): Provider[] {
     ),
     provide(
       ownOf(MigrationsExporter),
-      [Monitor, MigrationMetrics],
-      (monitor: Monitor, metrics: MigrationMetrics) => {
-        return new MigrationsExporter({ monitor, metrics });
+      [RESOLVED_OPTIONS, Monitor, OUTLETS],
+      ({ registry }: ResolvedModuleOptions, monitor: Monitor, outlets: readonly MetricsOutlet[]) => {
+        return new (MigrationsExporter as Type)(new ExporterParts(monitor, outlets, registry));
       },
     ),
     provide(
@@ -98,6 +89,15 @@ export function providersOf(): Provider[] {
       },
     ),
     ...Array.from(OWN, ([token, own]) => provideFirst(token, own)),
+  ];
+}
+
+/** In the registry, on the meter, or both. */
+function outletsOf(options: ResolvedModuleOptions, monitor: Monitor): readonly MetricsOutlet[] {
+  const { registry, meter } = options;
+  return [
+    ...(registry === undefined ? [] : [new MigrationMetrics(registry, options, monitor)]),
+    ...(meter === undefined ? [] : [new MeterMetrics(() => meterOf(meter), options, monitor)]),
   ];
 }
 
@@ -135,7 +135,7 @@ function hostOf(moduleRef: ModuleRef, modules: ModulesContainer): HostModule {
 function pagesOf(options: ResolvedModuleOptions, sources: readonly unknown[]): [Page, ...Page[]] {
   const pages = PAGES.flatMap<Page>((page, index) => {
     const { title, failure, portPath } = page;
-    const path = page.path(options) || portPath;
+    const path = page.path(options) || portPath?.(options);
     return path === undefined
       ? []
       : [{ title, failure, path, answer: (accept) => page.answer(sources[index], accept) }];

@@ -6,9 +6,14 @@ export type { MigrationReading } from './monitor/snapshots';
 export type {
   DefaultMetricsOptions,
   InstrumentMigrationsOptions,
+  Meter,
+  MeterInstrumentOptions,
+  MeterOption,
   MetricsRegistry,
   MigrationsExporterOptions,
+  ObserveMigrationsOptions,
 } from './options/option.types';
+export { observeMigrations } from './opentelemetry/observe-migrations';
 export { MigrationsExporter } from './prometheus/exporter';
 export {
   InvalidMigrationsError,

@@ -21,7 +21,7 @@ export interface PageRow<Source = unknown, Served = unknown> {
   /** Its path in the application, by the options. */
   readonly path: (options: ResolvedModuleOptions) => string | false | undefined;
   /** Its path on the own port if it has none in the application. */
-  readonly portPath?: string;
+  readonly portPath?: (options: ResolvedModuleOptions) => string | undefined;
   /** @param accept - the header `Accept` of the request */
   readonly answer: (source: Source, accept: string | undefined) => Promise<Answer>;
   /**
@@ -48,8 +48,8 @@ export const PAGES: readonly PageRow[] = [
     base: MetricsController,
     source: MigrationsExporter,
     sourceOf: ({ exporter }) => exporter,
-    path: ({ path }) => path,
-    portPath: '/metrics',
+    path: ({ registry, path }) => registry !== undefined && path,
+    portPath: ({ registry }) => (registry === undefined ? undefined : '/metrics'),
     answer: ({ registry }) => metricsPage(registry),
     timesMade: ({ registry }) => scrapesOf(registry),
     title: 'Metrics',

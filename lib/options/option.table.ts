@@ -3,10 +3,13 @@ import { NotADataSourceError } from '../prometheus-migrations.errors';
 import type { Policy } from '../verdict/verdict';
 import type {
   DefaultMetricsOptions,
+  Meter,
+  MeterOption,
   MetricsRegistry,
   ReadinessOptions,
   ResolvedExporterOptions,
   ResolvedModuleOptions,
+  ResolvedObserveOptions,
   ResolvedRunOptions,
   WaitOptions,
 } from './option.types';
@@ -122,7 +125,34 @@ export const EXPORTER_OPTIONS: Rows<ResolvedExporterOptions> = {
   },
 };
 
-const { namespace, prefix, registry } = EXPORTER_OPTIONS;
+const { namespace, prefix, registry, ...READING_OPTIONS } = EXPORTER_OPTIONS;
+
+const METER_METHODS = [
+  'createObservableGauge',
+  'createObservableCounter',
+  'createHistogram',
+  'addBatchObservableCallback',
+] as const satisfies readonly (keyof Meter)[];
+
+/** Whether a value has what is needed of a meter. */
+export function isMeter(value: unknown): value is Meter {
+  const methods = (value ?? {}) as Partial<Record<keyof Meter, unknown>>;
+  return METER_METHODS.every((method) => typeof methods[method] === 'function');
+}
+
+export const METER: OptionRow<MeterOption | undefined> & { readonly fix: string } = {
+  default: undefined,
+  valid: (value) => value === undefined || value === true || typeof value === 'function' || isMeter(value),
+  fix: "Pass an OpenTelemetry meter, a function that returns one, as in () => metrics.getMeter('app'), or true.",
+};
+
+/** The options of `observeMigrations`, and its meter. */
+export const OBSERVE_OPTIONS: Rows<ResolvedObserveOptions> = {
+  namespace,
+  prefix,
+  ...READING_OPTIONS,
+  meter: { ...METER, valid: (value) => value !== undefined && METER.valid(value, {}) },
+};
 
 /** The options of `instrumentMigrations`. */
 export const RUN_OPTIONS: Rows<ResolvedRunOptions> = {
@@ -134,6 +164,7 @@ export const RUN_OPTIONS: Rows<ResolvedRunOptions> = {
     valid: (value) => typeof value === 'string' && value !== '',
     fix: "Set it to a name that is not empty, as 'default'.",
   },
+  meter: METER,
 };
 
 const BOOLEANS = new Map([
@@ -264,6 +295,7 @@ export const MODULE_OPTIONS: Rows<ResolvedModuleOptions> = {
     valid: (value) => value === undefined || (typeof value === 'string' && value.trim() !== ''),
     fix: "Set it to a text that is not empty, as in 'orders · production'.",
   },
+  meter: METER,
 };
 
 function isPath(value: unknown): value is string {

@@ -14,6 +14,31 @@ export interface MetricsRegistry {
   removeSingleMetric(name: string): void;
 }
 
+/** What is needed of an OpenTelemetry meter: that of `@opentelemetry/api` has it. */
+export interface Meter {
+  createObservableGauge(name: string, options?: MeterInstrumentOptions): object;
+  createObservableCounter(name: string, options?: MeterInstrumentOptions): object;
+  createHistogram(
+    name: string,
+    options?: MeterInstrumentOptions,
+  ): { record(value: number, attributes?: Record<string, string>): void };
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each copy of the API has types of its own
+  addBatchObservableCallback(callback: (result: any) => Promise<void>, observables: any[]): void;
+}
+
+/** Options of an instrument of a {@link Meter}. */
+export interface MeterInstrumentOptions {
+  description?: string;
+  unit?: string;
+  advice?: { explicitBucketBoundaries?: number[] };
+}
+
+/**
+ * An OpenTelemetry meter; a function that returns one, for a meter that exists only once the SDK is started;
+ * or `true` for the meter of the global provider, for which `@opentelemetry/api` has to be installed.
+ */
+export type MeterOption = Meter | (() => Meter) | true;
+
 /** Options of {@link MigrationsExporter}: what is exported, and how it is read. */
 export interface MigrationsExporterOptions {
   /**
@@ -78,7 +103,15 @@ export interface InstrumentMigrationsOptions extends Pick<
    * @defaultValue the alias under which the DataSource is exported, else its `name`, else `'default'`
    */
   connection?: string | undefined;
+  /**
+   * An OpenTelemetry meter that has the runs as well. A function is called at once.
+   * @defaultValue that of the module that exports the DataSource
+   */
+  meter?: MeterOption | undefined;
 }
+
+/** Options of {@link observeMigrations}: what is observed, and how it is read. */
+export type ObserveMigrationsOptions = Omit<MigrationsExporterOptions, 'registry'>;
 
 /** Options of {@link PrometheusMigrationsModule}. An explicit one wins over its environment variable. */
 export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOptions {
@@ -152,6 +185,12 @@ export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOpt
    * @defaultValue none
    */
   title?: string | undefined;
+  /**
+   * An OpenTelemetry meter on which the same figures are observed. A function is called once, at bootstrap.
+   * Where a Prometheus client is installed, the registry and `/metrics` are there as well.
+   * @defaultValue none
+   */
+  meter?: MeterOption | undefined;
 }
 
 /** Configuration of the process metrics: the client's, without its `register`. */
@@ -201,7 +240,11 @@ export type ResolvedExporterOptions = Resolved<MigrationsExporterOptions, 'names
 /** Module options with the environment and the defaults filled in. */
 export type ResolvedModuleOptions = Resolved<
   PrometheusMigrationsModuleOptions,
-  'namespace' | 'registry' | 'port' | 'portRange' | 'waitFor' | 'readiness' | 'statusPath' | 'title'
+  'namespace' | 'registry' | 'port' | 'portRange' | 'waitFor' | 'readiness' | 'statusPath' | 'title' | 'meter'
 >;
 /** Options of instrumentation with the environment and the defaults filled in. */
-export type ResolvedRunOptions = Resolved<InstrumentMigrationsOptions, 'namespace' | 'registry'>;
+export type ResolvedRunOptions = Resolved<InstrumentMigrationsOptions, 'namespace' | 'registry' | 'meter'>;
+/** Options of observation with the environment and the defaults filled in, and its meter. */
+export type ResolvedObserveOptions = Resolved<ObserveMigrationsOptions, 'namespace'> & {
+  readonly meter: MeterOption;
+};

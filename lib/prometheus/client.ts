@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
-import { isAbsolute, join } from 'node:path';
 import type * as PromClient from 'prom-client';
+import { applicationPlaces, ofApplication } from '../application-places';
 import { logger } from '../logger';
 import type { Aggregator } from '../metrics/metric.table';
 import type { DefaultMetricsOptions, MetricsRegistry } from '../options/option.types';
@@ -56,31 +55,13 @@ let clients: readonly (readonly MetricsClient[])[] | undefined;
  */
 function installedClients(): readonly (readonly MetricsClient[])[] {
   return (clients ??= [
-    copies([...ofApplication('prom-client'), loadPromClient()]),
-    copies([...ofApplication('@prometheus-io/client'), loadSuccessor()]),
+    copies([...ofApplication('prom-client', notLoaded), loadPromClient()]),
+    copies([...ofApplication('@prometheus-io/client', notLoaded), loadSuccessor()]),
   ]);
 }
 
-function copies(found: readonly (MetricsClient | undefined)[]): readonly MetricsClient[] {
-  return [...new Set(found.filter((client) => client !== undefined))];
-}
-
-/** Where the application may be: the script that was started, the main module, and the working directory. */
-function applicationPlaces(): readonly string[] {
-  const files = [process.argv[1], require.main?.filename, join(process.cwd(), 'package.json')];
-  return [...new Set(files.filter((file): file is string => file !== undefined && isAbsolute(file)))];
-}
-
-/** A client as the application finds it, from each of the places that it may be in. */
-function ofApplication(name: string): readonly MetricsClient[] {
-  return applicationPlaces().flatMap((place) => {
-    try {
-      return [createRequire(place)(name) as MetricsClient];
-    } catch (error) {
-      notLoaded(error);
-      return [];
-    }
-  });
+function copies(found: readonly unknown[]): readonly MetricsClient[] {
+  return [...new Set(found.filter((client) => client !== undefined))] as MetricsClient[];
 }
 
 // Bundlers allow a package to be missing only if `require` has its literal name and stands right inside `try`.
@@ -135,6 +116,13 @@ export function registryOf(given: MetricsRegistry | undefined): MetricsRegistry 
   const registry = given ?? defaultClient().register;
   clientOf(registry);
   return registry;
+}
+
+/** Whether a client is installed. @throws what one throws that is installed and cannot be loaded */
+export function hasClient(): boolean {
+  if (installedClients().flat().length > 0) return true;
+  if (loadError !== undefined) throw loadError;
+  return false;
 }
 
 /** @throws {@link MissingClientError} */

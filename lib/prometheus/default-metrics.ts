@@ -26,6 +26,7 @@ export class DefaultMetrics implements MetricSet {
   }
 
   withdraw(): void {
+    if (this.option === false) return;
     release(this);
   }
 

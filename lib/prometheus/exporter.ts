@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import type { MetricsOutlet } from '../metrics/outlet';
 import { Monitor } from '../monitor/monitor';
 import type { MigrationReading } from '../monitor/snapshots';
 import type { MetricsRegistry, MigrationsExporterOptions } from '../options/option.types';
@@ -6,6 +7,35 @@ import { EXPORTER_OPTIONS } from '../options/option.table';
 import { checkDataSource, resolve } from '../options/resolve';
 import { checkChoice, registryOf } from './client';
 import { MigrationMetrics } from './metrics';
+
+/** What an exporter works with: a module passes its own in place of options. */
+export class ExporterParts {
+  /** @param given - `undefined` where no client is installed, and a meter shows the metrics */
+  constructor(
+    readonly monitor: Monitor,
+    readonly outlets: readonly MetricsOutlet[],
+    private readonly given: MetricsRegistry | undefined,
+  ) {}
+
+  static of(options: MigrationsExporterOptions): ExporterParts {
+    const resolved = resolve(EXPORTER_OPTIONS, options, process.env);
+    checkChoice(options.registry);
+    const registry = registryOf(resolved.registry);
+    const monitor = new Monitor(resolved);
+    return new ExporterParts(monitor, [new MigrationMetrics(registry, resolved, monitor)], registry);
+  }
+
+  get registry(): MetricsRegistry {
+    return registryOf(this.given);
+  }
+
+  publish(): void {
+    for (const outlet of this.outlets) outlet.publish();
+  }
+}
+
+/** Beside the exporters, so that whoever mocks one finds public members only. */
+const partsOf = new WeakMap<MigrationsExporter, ExporterParts>();
 
 /**
  * Reads the migrations of every connection and keeps their metrics in a registry.
@@ -22,31 +52,23 @@ import { MigrationMetrics } from './metrics';
  * ```
  */
 export class MigrationsExporter {
-  /** The registry that the metrics are in. */
-  readonly registry: MetricsRegistry;
-  /** @internal */
-  readonly metrics: MigrationMetrics;
-  /** @internal */
-  readonly monitor: Monitor;
-
   /**
-   * @param options - what is exported, and how it is read; the environment is read now, for those that
-   * are not set
+   * @param options - what is exported, and how it is read; the environment is read now
    * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
+   * @throws {@link MissingClientError} if no Prometheus client is installed
    */
   constructor(options?: MigrationsExporterOptions);
+  constructor(options: MigrationsExporterOptions | ExporterParts = {}) {
+    partsOf.set(this, options instanceof ExporterParts ? options : ExporterParts.of(options));
+  }
+
   /**
-   * @param parts - the module's own
-   * @internal
+   * The registry that the metrics are in.
+   *
+   * @throws {@link MissingClientError} if no Prometheus client is installed, and only an OpenTelemetry meter has them
    */
-  constructor(parts: { monitor: Monitor; metrics: MigrationMetrics });
-  constructor(
-    optionsOrParts: MigrationsExporterOptions | { monitor: Monitor; metrics: MigrationMetrics } = {},
-  ) {
-    const { monitor, metrics } = 'monitor' in optionsOrParts ? optionsOrParts : createParts(optionsOrParts);
-    this.monitor = monitor;
-    this.metrics = metrics;
-    this.registry = metrics.registry;
+  get registry(): MetricsRegistry {
+    return parts(this).registry;
   }
 
   /**
@@ -56,11 +78,12 @@ export class MigrationsExporter {
    * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
    */
   async exportMigrations(): Promise<readonly MigrationReading[]> {
-    this.metrics.publish();
-    this.monitor.includeAll();
-    const readings = await this.monitor.readExported();
+    const { monitor } = parts(this);
+    parts(this).publish();
+    monitor.includeAll();
+    const readings = await monitor.readExported();
     // With the runs of the DataSources that were found just now.
-    this.metrics.publish();
+    parts(this).publish();
     return readings;
   }
 
@@ -74,10 +97,10 @@ export class MigrationsExporter {
    */
   async exportMigrationsForDatabase(alias: string, dataSource: DataSource): Promise<MigrationReading> {
     checkDataSource(alias, dataSource);
-    this.metrics.publish();
-    const reading = await this.monitor.readOne(alias, dataSource);
+    parts(this).publish();
+    const reading = await parts(this).monitor.readOne(alias, dataSource);
     // With its runs.
-    this.metrics.publish();
+    parts(this).publish();
     return reading;
   }
 
@@ -86,7 +109,7 @@ export class MigrationsExporter {
    * {@link MigrationsExporter.exportMigrationsForDatabase} is called for that alias.
    */
   forgetDatabase(alias: string): void {
-    this.monitor.forget(alias);
+    parts(this).monitor.forget(alias);
   }
 
   /**
@@ -94,14 +117,12 @@ export class MigrationsExporter {
    * after that, but puts nothing into the registry any more.
    */
   close(): void {
-    this.metrics.withdraw();
-    this.monitor.abandon();
+    const { monitor, outlets } = parts(this);
+    for (const outlet of outlets) outlet.withdraw();
+    monitor.abandon();
   }
 }
 
-function createParts(options: MigrationsExporterOptions): { monitor: Monitor; metrics: MigrationMetrics } {
-  const resolved = resolve(EXPORTER_OPTIONS, options, process.env);
-  checkChoice(options.registry);
-  const monitor = new Monitor(resolved);
-  return { monitor, metrics: new MigrationMetrics(registryOf(resolved.registry), resolved, monitor) };
+function parts(exporter: MigrationsExporter): ExporterParts {
+  return partsOf.get(exporter) as ExporterParts;
 }

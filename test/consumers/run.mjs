@@ -141,7 +141,7 @@ function writeConsumer(entry, directory) {
   if (consumer === 'application' && existsSync(platformTest))
     cpSync(platformTest, join(source, 'platform.test.ts'));
   const [client] = Object.keys(clients);
-  cpSync(join(files, `clients/${fileOf(client)}.ts`), join(source, 'client.ts'));
+  if (client !== undefined) cpSync(join(files, `clients/${fileOf(client)}.ts`), join(source, 'client.ts'));
   // prom-client 14 has none.
   if (consumer === 'application' && !clients[client].startsWith('14')) {
     cpSync(join(files, 'extras/openmetrics.test.ts'), join(source, 'openmetrics.test.ts'));

@@ -79,7 +79,7 @@ describe.each([
       database: ':memory:',
       migrations: defineMigrations(2500),
     });
-    const exporter = new MigrationsExporter({ registry: new Registry(), timeout: 100 });
+    const exporter = new MigrationsExporter({ registry: new Registry(), timeout: 1000 });
     expect(await exporter.exportMigrationsForDatabase('a', dataSource)).toMatchObject({ status: 'read' });
     const answer = holdStatements(dataSource);
     expect(await exporter.exportMigrationsForDatabase('a', dataSource)).toMatchObject({

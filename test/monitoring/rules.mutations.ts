@@ -26,6 +26,9 @@ const APPLIED = `${RECORDED}applied:max`;
 const SUCCESS = `${RECORDED}collection_success:max`;
 const CLOSED = 'namespace_job_connection:typeorm_migrations_closed:min';
 
+/** What is filtered within a bridge, and the bridge. */
+const SHORT_BRIDGE = /\((typeorm_\w+) [<>=]=? -?\d+\)\[2m:15s\]/g;
+
 /** All of a rule's expression, and its `for`. */
 const EXPRESSION = /expr: [^]*?(?=\n +labels:)/;
 
@@ -294,7 +297,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ],
     [
       'a replica that is not closed left out',
-      /\n +or typeorm.*/,
+      /\n +or \(typeorm.*/,
       '',
       'closed on one replica, and never read by another',
       CLOSED,
@@ -324,20 +327,20 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ],
     [
       'no bridge for those that cannot',
-      /last_over_time\((\S+)\[2m:15s\]\) == 0/,
+      /last_over_time\(\((\S+) >= 0\)\[2m:15s\]\) == 0/,
       '$1 == 0',
       'one lost scrape does not reset its clock',
     ],
     [
       'no bridge for those that can',
-      /last_over_time\((\S+)\[2m:15s\]\)\) == 1/,
+      /last_over_time\(\((\S+) >= 0\)\[2m:15s\]\)\) == 1/,
       '$1) == 1',
       'a lost scrape of the one that can read does not reset its clock',
     ],
     [
       'a bridge for short intervals only',
-      /\[2m:15s\]/g,
-      '[2m]',
+      SHORT_BRIDGE,
+      '$1[2m]',
       'scraped every 2 minutes, one of them lost, it takes no longer',
     ],
   ],
@@ -421,8 +424,8 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['no bridge', /last_over_time\((.*)\[2m:15s\]\)/, '$1', 'one lost scrape does not reset its clock'],
     [
       'a bridge for short intervals only',
-      '[2m:15s]',
-      '[2m]',
+      SHORT_BRIDGE,
+      '$1[2m]',
       'scraped every 2 minutes, one of them lost, it takes no longer',
     ],
   ],
@@ -538,8 +541,8 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['no bridge', /last_over_time\((.*)\[2m:15s\]\)/, '$1', 'one lost scrape does not reset its clock'],
     [
       'a bridge for short intervals only',
-      '[2m:15s]',
-      '[2m]',
+      SHORT_BRIDGE,
+      '$1[2m]',
       'scraped every 2 minutes, one of them lost, it takes no longer',
     ],
     ['a longer bridge', '[2m:15s]', '[10m:15s]', 'a process that is gone does not count for long'],

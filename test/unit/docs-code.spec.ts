@@ -24,8 +24,10 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     'MigrationsExporter',
     'MigrationsHealthIndicator',
     'MigrationsStatusController',
+    'observeMigrations',
     'PrometheusMigrationsModule',
   ],
+  '@opentelemetry/api': ['metrics'],
   'prom-client': ['Registry', 'Pushgateway'],
   typeorm: ['DataSource'],
 };
@@ -44,6 +46,12 @@ const APPLICATION = `
   declare class ConfigService { get<T>(key: string): T }
   declare module '@acme/orders-schema' {
     const migrations: (new () => import('typeorm').MigrationInterface)[];
+  }
+  declare module '@opentelemetry/sdk-node' {
+    class NodeSDK {
+      constructor(options: { metricReaders: { collect(): unknown }[] });
+      start(): void;
+    }
   }
   declare module '@opentelemetry/instrumentation-http' {
     class HttpInstrumentation {

@@ -23,10 +23,12 @@ const FORMATS = { commonjs: 'CommonJS', module: 'ES module' };
 const CONSUMERS: Readonly<Record<string, string>> = {
   jest: 'Jest',
   bundle: 'bundled by webpack and esbuild',
+  opentelemetry: 'OpenTelemetry alone',
 };
 
 /** `0.3.20` is meant exactly; `0.3` is the latest of its line. */
-const version = (range: string) => (/^\d+\.\d+\.\d+$/.test(range) ? range : `${range}.x`);
+const version = (range: string) =>
+  range === '*' ? 'latest' : /^\d+\.\d+\.\d+$/.test(range) ? range : `${range}.x`;
 
 const listOf = (packages: Readonly<Record<string, string>>) =>
   Object.entries(packages).map(([name, range]) => `\`${name}\` ${version(range)}`);

@@ -5,8 +5,10 @@ import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MigrationsExporter } from '../../../lib';
 import type { Collection, Flight } from '../../../lib/migration/reader';
+import type { Monitor } from '../../../lib/monitor/monitor';
 import type { BoundedPlaces } from '../../../lib/monitor/places';
 import type { Snapshot } from '../../../lib/monitor/snapshots';
+import { ExporterParts } from '../../../lib/prometheus/exporter';
 import { fakeClock, realClock } from '../../support/clock';
 import { readingsOf, samples } from '../../support/exposition';
 import { RecordingLogger } from '../../support/logs';
@@ -86,6 +88,7 @@ class World {
   readonly registry = new Registry();
   readonly logger = new RecordingLogger();
   readonly exporter: MigrationsExporter;
+  readonly monitor: Monitor;
   readonly databases: readonly SimulatedDatabase[];
   private readonly forgotten = new Set<string>();
   /** What was logged last, by alias. */
@@ -105,14 +108,15 @@ class World {
       .slice(0, 2)
       .forEach(({ dataSource }, index) => (dataSources[ALIASES[index] ?? ''] = dataSource));
     const { concurrency, maxAge } = setting;
-    this.exporter = new MigrationsExporter({
+    const parts = ExporterParts.of({
       registry: this.registry,
       dataSources,
       concurrency,
       maxAge,
       timeout: TIMEOUT,
     });
-    const { monitor } = this.exporter;
+    this.exporter = new MigrationsExporter(parts);
+    const monitor = (this.monitor = parts.monitor);
     const refresh = monitor.refresh.bind(monitor);
     monitor.refresh = () => (this.refreshed = refresh());
   }
@@ -295,17 +299,17 @@ class World {
   }
 
   private ofAlias(name: string): SimulatedDatabase | undefined {
-    const dataSource = this.exporter.monitor['selection'].known.get(name);
+    const dataSource = this.monitor['selection'].known.get(name);
     return this.databases.find((each) => each.dataSource === dataSource);
   }
 
   private flightOf({ dataSource }: SimulatedDatabase): Flight | undefined {
-    const readers = this.exporter.monitor['readers'];
+    const readers = this.monitor['readers'];
     return readers.get(dataSource)?.['current'];
   }
 
   private get places(): { holders: Set<unknown>; queue: Set<unknown> } {
-    const places: BoundedPlaces = this.exporter.monitor['places'];
+    const places: BoundedPlaces = this.monitor['places'];
     return { holders: places['holders'], queue: places['queue'] };
   }
 

@@ -1,0 +1,24 @@
+import { createRequire } from 'node:module';
+import { isAbsolute, join } from 'node:path';
+
+/** Where the application may be: the script that was started, the main module, and the working directory. */
+export function applicationPlaces(): readonly string[] {
+  const files = [process.argv[1], require.main?.filename, join(process.cwd(), 'package.json')];
+  return [...new Set(files.filter((file): file is string => file !== undefined && isAbsolute(file)))];
+}
+
+/**
+ * A package as the application finds it, from each of the places that it may be in.
+ *
+ * @param onError - called with what each place throws that has no such package, or a broken one
+ */
+export function ofApplication(name: string, onError: (error: unknown) => void): readonly unknown[] {
+  return applicationPlaces().flatMap((place) => {
+    try {
+      return [createRequire(place)(name) as unknown];
+    } catch (error) {
+      onError(error);
+      return [];
+    }
+  });
+}

@@ -1,0 +1,30 @@
+import type * as OpenTelemetry from '@opentelemetry/api';
+import { ofApplication } from '../application-places';
+import type { Meter } from '../options/option.types';
+
+const SCOPE = 'nestjs-prometheus-migrations';
+
+/** The meter of the global provider; `undefined` if `@opentelemetry/api` is not installed. */
+export function globalMeter(): Meter | undefined {
+  return installedApi()?.metrics.getMeter(SCOPE);
+}
+
+/** Whether there is a global provider at all, started or not. */
+export function hasApi(): boolean {
+  return installedApi() !== undefined;
+}
+
+function installedApi(): typeof OpenTelemetry | undefined {
+  // The application's own copy comes first: in a workspace this package may find none.
+  const [api] = ofApplication('@opentelemetry/api', () => undefined);
+  return (api as typeof OpenTelemetry | undefined) ?? loadApi();
+}
+
+function loadApi(): typeof OpenTelemetry | undefined {
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- bundlers want a literal name inside `try`
+    return require('@opentelemetry/api') as typeof OpenTelemetry;
+  } catch {
+    return undefined;
+  }
+}
