@@ -188,9 +188,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'answer just under `timeout`',
     reads: WELL,
-    timeout: 800,
+    timeout: 1200,
     scrapers: 50,
-    begin: ({ proxy }) => (proxy.delay = 600),
+    begin: ({ proxy }) => (proxy.delay = 800),
     end: ({ proxy }) => (proxy.delay = 0),
   },
   {

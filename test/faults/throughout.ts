@@ -21,10 +21,12 @@ import {
   WELL,
 } from './faults';
 
-/** ms that a scrape may take beyond `timeout`. */
+/** ms that a scrape may take beyond `timeout`, where the event loop is never late. */
 const MARGIN = 250;
-/** Fewer where a person waits for them: what grows with each scrape shows after a hundred as well. */
-const SCRAPES = process.env['CI'] === 'true' ? 1000 : 250;
+/** During a fault. What grows with each scrape shows after a hundred as well: only `.ci/run` takes a thousand. */
+const SCRAPES = Number(process.env['TEST_SCRAPES'] ?? 250);
+/** ms within which what has to happen happens, on a busy machine. */
+const PATIENCE = 20_000;
 /** Scrapes after which everything is there that keeps being used: at least two for each scraper. */
 const WARM_UP = 100;
 /** Time-outs after which a reading without an answer is given up and another one begun. */
@@ -75,17 +77,18 @@ async function scrapeThroughout(
 ) {
   const { hangs = false, scrapers = 1 } = fault;
   const attemptsBefore = queries.attempts;
+  const beganAt = performance.now();
   await scrapes.many(WARM_UP, scrapers);
   const attempts = () => queries.attempts - attemptsBefore;
   if (hangs) {
     // Till the first reading is abandoned: from then on nothing may change any more.
-    expect(attempts()).toBe(1);
-    const abandoned = { timeout: GIVEN_UP_AFTER * timeout + 3000 };
+    if (performance.now() - beganAt < GIVEN_UP_AFTER * timeout) expect(attempts()).toBe(1);
+    const abandoned = { timeout: GIVEN_UP_AFTER * timeout + PATIENCE };
     await expect.poll(() => scrapes.one().then(attempts), abandoned).toBe(2);
     await scrapes.many(WARM_UP, scrapers);
   }
   // A connection that is lent out has no timer, an idle one has: both measurements see it idle.
-  if (!hangs) await expect.poll(() => queries.outstanding, { timeout: 10 * timeout }).toBe(0);
+  if (!hangs) await expect.poll(() => queries.outstanding, { timeout: PATIENCE }).toBe(0);
   const measure = () => ({ ...footprint(dataSource), lines: scrapes.text.split('\n').length });
   const before = measure();
   // For so long that the second would be given up as well, and a third begun.
@@ -117,6 +120,7 @@ const rows = [
     'database',
     '`timeout`, ms',
     'slowest scrape, ms',
+    'event loop late, ms',
     'scrapes',
     'failing connection read',
     'healthy connection read',
@@ -148,6 +152,7 @@ function report({ name }: Fault, { dialect }: Place, timeout: number, applicatio
     dialect.name,
     String(timeout),
     scrapes.slowest.toFixed(0),
+    scrapes.lag.toFixed(0),
     String(scrapes.count),
     // The first is that of the fault, then that of the recovery.
     failing.slice(0, 1).map(brief).join(', '),
@@ -198,7 +203,7 @@ export function describeFaults(dialect: Dialect): void {
     const faults = FAULTS.filter(({ ofServer }) => ofServer || !isDriverKnown);
     it.each(faults.map((fault) => [fault.name, fault] as const))(
       '%s',
-      { timeout: 60_000 },
+      { timeout: 120_000 },
       async (_name, fault) => {
         const { reason, timeout = TIMEOUT, scrapers = 1, held = 0 } = fault;
         const place: Place = { dialect, server, proxy, role };
@@ -222,11 +227,13 @@ export function describeFaults(dialect: Dialect): void {
         expect(counted).toEqual(reason === undefined ? [] : [reason]);
 
         // It recovers without help, and nothing is left waiting.
-        await expect.poll(() => scrapes.one(), { timeout: 5000 }).toEqual(WELL);
+        await expect.poll(() => scrapes.one(), { timeout: PATIENCE }).toEqual(WELL);
         await scrapes.many(50, scrapers);
         expect(await scrapes.one()).toEqual(WELL);
-        await expect.poll(() => queries.outstanding).toBe(0);
-        await expect.poll(() => poolState(dataSource)).toMatchObject({ waiting: 0, lent: 0 });
+        await expect.poll(() => queries.outstanding, { timeout: PATIENCE }).toBe(0);
+        await expect
+          .poll(() => poolState(dataSource), { timeout: PATIENCE })
+          .toMatchObject({ waiting: 0, lent: 0 });
         report(fault, place, timeout, application);
 
         expect(log).toEqual(expectedLog(fault));
@@ -234,7 +241,7 @@ export function describeFaults(dialect: Dialect): void {
         expect(failuresOf(scrapes.text, 'healthy')).toEqual({});
         expect([...scrapes.healthy]).toEqual([JSON.stringify(HEALTHY)]);
         expect([...scrapes.wrong]).toEqual([]);
-        expect(scrapes.slowest).toBeLessThan(timeout + MARGIN);
+        expect(scrapes.slowest).toBeLessThan(timeout + MARGIN + scrapes.lag);
         // The connection of one that is abandoned is destroyed; who waits for the pool is in its queue for good.
         expect(queries.most).toBeLessThanOrEqual(1);
         expect(scrapes.mostSlots).toBeLessThanOrEqual((held > 0 ? 2 : 1) + held);
@@ -244,14 +251,14 @@ export function describeFaults(dialect: Dialect): void {
 
     it.skipIf(isDriverKnown)(
       'a connection lost without a reset is given up, and a fresh one tried',
-      { timeout: 20_000 },
+      { timeout: 2 * PATIENCE },
       async () => {
         const { log, queries, scrapes } = await start({ dialect, server, proxy, role }, {}, HANGING_TIMEOUT);
         expect(await scrapes.one()).toEqual(WELL);
         const lostAt = performance.now();
         proxy.set('lose');
         await expect
-          .poll(() => scrapes.one(), { timeout: (GIVEN_UP_AFTER + 1) * HANGING_TIMEOUT + 3000 })
+          .poll(() => scrapes.one(), { timeout: (GIVEN_UP_AFTER + 1) * HANGING_TIMEOUT + PATIENCE })
           .toEqual(WELL);
         expect(performance.now() - lostAt).toBeGreaterThan(GIVEN_UP_AFTER * HANGING_TIMEOUT);
         await scrapes.many(50, 1);
@@ -259,7 +266,7 @@ export function describeFaults(dialect: Dialect): void {
         expect(failuresOf(scrapes.text, 'default')).toEqual({ timeout: 1 });
         expect(log).toEqual(expectedLog({ reason: 'timeout', begin: () => {} }));
         expect(queries.most).toBe(1);
-        expect(scrapes.slowest).toBeLessThan(HANGING_TIMEOUT + MARGIN);
+        expect(scrapes.slowest).toBeLessThan(HANGING_TIMEOUT + MARGIN + scrapes.lag);
       },
     );
   });

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Counter } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { readingsOf, samples } from './exposition';
@@ -8,6 +9,8 @@ export class Scrapes {
   count = 0;
   /** ms */
   slowest = 0;
+  /** ms by which the event loop, of scrapers and application, was late at most: a busy machine. */
+  lag = 0;
   /** Connections of the pool that were lent out or waited for, at most. */
   mostSlots = 0;
   /** The last exposition. */
@@ -32,7 +35,7 @@ export class Scrapes {
 
   /** @returns what the failing connection read */
   async one(): Promise<Readonly<Record<string, number>>> {
-    await this.scrape();
+    await this.watched(() => this.scrape());
     return this.look();
   }
 
@@ -42,8 +45,17 @@ export class Scrapes {
     const scraper = async () => {
       while (left-- > 0 || performance.now() < until) await this.scrape();
     };
-    await Promise.all(Array.from({ length: scrapers }, scraper));
+    await this.watched(() => Promise.all(Array.from({ length: scrapers }, scraper)));
     this.look();
+  }
+
+  /** Notes by how much the event loop is late meanwhile. */
+  private async watched(scraping: () => Promise<unknown>): Promise<void> {
+    const delay = monitorEventLoopDelay({ resolution: 10 });
+    delay.enable();
+    await scraping();
+    delay.disable();
+    this.lag = Math.max(this.lag, delay.max / 1e6);
   }
 
   private async scrape(): Promise<void> {
