@@ -2,8 +2,7 @@
 import 'reflect-metadata';
 import { setTimeout } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { PrometheusMigrationsModule, type PrometheusMigrationsModuleOptions } from '../../lib';
@@ -91,6 +90,12 @@ function optionsOf({ options, migrations, invalid = false }: GateConnection): Da
   } as DataSourceOptions;
 }
 
+/** Loaded only where it is used: many of these processes start. */
+async function fastify(): Promise<AbstractHttpAdapter> {
+  const { FastifyAdapter } = await import('@nestjs/platform-fastify');
+  return new FastifyAdapter();
+}
+
 async function main(): Promise<void> {
   if (kind === 'migrate') {
     for (const connection of Object.values(connections)) {
@@ -121,7 +126,7 @@ async function main(): Promise<void> {
     if (isStopping) await app.close();
   } else {
     const app = await (kind === 'fastify'
-      ? NestFactory.create(AppModule, new FastifyAdapter())
+      ? NestFactory.create(AppModule, await fastify())
       : NestFactory.create(AppModule));
     if (signals === 'nest') app.enableShutdownHooks();
     // Whoever waits to be told to close ends when nothing else is to be done.
