@@ -15,6 +15,9 @@ import { readingsOf, samples } from '../support/exposition';
 import { defineMigrations } from '../support/migrations';
 import { TcpProxy } from '../support/tcp-proxy';
 
+/** ms that an answer may take beyond `timeout` on a busy machine: the database would never answer. */
+const MARGIN = 5000;
+
 const migrations = defineMigrations(45);
 let postgres: TestDatabase;
 let mariadb: TestDatabase | undefined;
@@ -168,13 +171,13 @@ describe('a database that fails', () => {
     const startedAt = performance.now();
     expect(readingsOf(await get(), 'default')).toMatchObject({ applied_total: -1, collection_success: 0 });
     const text = await get();
-    expect(performance.now() - startedAt).toBeLessThan(timeout + 500);
+    expect(performance.now() - startedAt).toBeLessThan(timeout + MARGIN);
     expect(readingsOf(text, 'default')).toMatchObject({ applied_total: -1, collection_success: 0 });
     expect(readingsOf(text, 'healthy')).toMatchObject({ unapplied_total: 45 });
 
     proxy.set('none');
     await expect
-      .poll(async () => readingsOf(await get(), 'default'))
+      .poll(async () => readingsOf(await get(), 'default'), { timeout: 10_000 })
       .toMatchObject({ applied_total: 42, collection_success: 1 });
   });
 
@@ -193,7 +196,7 @@ describe('a database that fails', () => {
         bootstrapStartedAt = performance.now();
       },
     );
-    expect(performance.now() - bootstrapStartedAt).toBeLessThan(timeout + 500);
+    expect(performance.now() - bootstrapStartedAt).toBeLessThan(timeout + MARGIN);
     expect(logger.lines).toEqual([
       'warn default: migrations could not be read (timeout). Metrics report -1 until the database is readable again.',
     ]);

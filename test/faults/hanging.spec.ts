@@ -38,7 +38,9 @@ describe.concurrent.each(DIALECTS)('many $name connections that hang', (dialect)
           expect(read).toEqual(Object.keys(healthy));
           expect(took).toBeLessThan(timeout + MARGIN);
         }
-        await expect.poll(() => waitingFor(dialect, server)).toBeLessThanOrEqual(concurrency);
+        await expect
+          .poll(() => waitingFor(dialect, server), { timeout: 10_000 })
+          .toBeLessThanOrEqual(concurrency);
         await unlock();
         isLocked = false;
         await expect.poll(async () => (await scrape()).failed, { timeout: 12 * timeout + 5000 }).toEqual([]);
