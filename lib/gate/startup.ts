@@ -33,8 +33,8 @@ export class StartupGate {
     private readonly monitor: Monitor,
     private readonly options: GateOptions,
   ) {
-    // A signal while TypeORM connects ends the wait that comes after it.
-    if (options.waitFor !== undefined) this.watch();
+    // A signal may come while TypeORM connects: no wait begins after it, and no error ends what its handler flushes.
+    if (this.isSet) this.watch();
   }
 
   /** Whether it has to read even if nothing is exported. */
@@ -76,8 +76,10 @@ export class StartupGate {
    * @returns Whether a start was held.
    */
   async release(): Promise<boolean> {
-    if (this.passing === undefined || this.wasSignalled) return false;
+    if (this.wasSignalled) return false;
     this.goOn();
+    // Closed before the gate: nothing will hold the start there.
+    if (this.passing === undefined) return false;
     await this.passing.catch(() => {});
     return true;
   }

@@ -137,6 +137,30 @@ describe('forRoot', () => {
   });
 });
 
+describe('an application that another module closes in onModuleInit', () => {
+  it.each<PrometheusMigrationsModuleOptions>([
+    {},
+    { onUnapplied: 'fail', onUnreadable: 'fail', waitFor: { timeout: 600_000, interval: 200 } },
+  ])('goes on with its start, as without the module (%j)', async (options) => {
+    let close = () => Promise.resolve();
+    const closing = { provide: 'CLOSING', useValue: { onModuleInit: () => close() } };
+    const registry = new Registry();
+    const { app, logger } = await startApplication(
+      {
+        imports: [typeorm(), PrometheusMigrationsModule.forRoot({ registry, ...options })],
+        providers: [closing],
+      },
+      (created) => {
+        close = () => created.close();
+      },
+    );
+    expect(await app.getUrl()).toMatch(/^http:/);
+    expect(registry.getMetricsAsArray()).toEqual([]);
+    expect(logger.lines.filter((line) => !line.startsWith('log '))).toEqual([]);
+    close = () => Promise.resolve();
+  });
+});
+
 describe('the environment', () => {
   afterEach(() => vi.unstubAllEnvs());
 

@@ -40,7 +40,7 @@ describe('HandledSignals', () => {
     watch();
     expect(listeners()).toBe(0);
     process.on(SIGNAL, handler);
-    expect(listeners()).toBe(3);
+    expect(listeners()).toBe(2);
     process.off(SIGNAL, handler);
     expect(listeners()).toBe(0);
   });
@@ -62,6 +62,27 @@ describe('HandledSignals', () => {
     watch();
     expect(process.listenerCount('SIGWINCH')).toBe(before + 1);
     process.off('SIGWINCH', handler);
+  });
+
+  it('tells all of one signal, with one listener: Node warns of more than ten', () => {
+    const counts = () => [SIGNAL, 'newListener', 'removeListener'].map((name) => process.listenerCount(name));
+    process.on(SIGNAL, handler);
+    const before = counts();
+    for (let index = 0; index < 20; index += 1) watch();
+    expect(counts()).toEqual(before.map((count) => count + 1));
+    process.emit(SIGNAL);
+    expect(told).toBe(20);
+    expect(counts()).toEqual(before);
+  });
+
+  it('goes on for the others when one is closed', () => {
+    process.on(SIGNAL, handler);
+    const closed = watch();
+    watch();
+    closed.close();
+    closed.close();
+    process.emit(SIGNAL);
+    expect(told).toBe(1);
   });
 
   it('leaves no listener behind', () => {

@@ -221,6 +221,35 @@ describe('StartupGate', () => {
       process.off('SIGUSR2', handler);
     });
 
+    it.each([{}, { waitFor }])(
+      'holds no start that comes after the application was closed (%o)',
+      async (options) => {
+        const { gate: set, readNow } = gate(options, BEHIND);
+        set.stop();
+        expect(await set.release()).toBe(false);
+        expect(await outcome(set.pass(async () => BEHIND))).toBe('passed');
+        expect(readNow).not.toHaveBeenCalled();
+      },
+    );
+
+    it.each([
+      ['onUnapplied', { onUnapplied: 'fail', onUnreadable: 'warn' }, BEHIND],
+      ['onUnreadable', { onUnapplied: 'warn', onUnreadable: 'fail' }, [failed('timeout')]],
+    ] as const)(
+      'gives a handler of a signal that came before it 30 s as well (%s)',
+      async (_option, options, snapshots) => {
+        const handler = () => {};
+        process.once('SIGTERM', handler);
+        const { gate: set } = gate(options);
+        process.emit('SIGTERM');
+        const passed = outcome(set.pass(async () => snapshots));
+        await vi.advanceTimersByTimeAsync(29_999);
+        expect(await Promise.race([passed, Promise.resolve('held')])).toBe('held');
+        await vi.advanceTimersByTimeAsync(1);
+        expect(await passed).toBeInstanceOf(MigrationsGateError);
+      },
+    );
+
     it('holds a start for good when a signal shuts the application down', async () => {
       const handler = () => set.stop();
       process.once('SIGHUP', handler);
