@@ -82,8 +82,9 @@ export function describe(value: unknown): string {
   if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`;
   if (Array.isArray(value)) return `[${firstOf(value.map(describeEntry)).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return String(value);
-  const { constructor } = (Object.getPrototypeOf(value) ?? Object.prototype) as object;
-  if (constructor.name !== 'Object') return `an object of ${constructor.name}`;
+  const { constructor } = (Object.getPrototypeOf(value) ?? Object.prototype) as { constructor?: unknown };
+  const name = typeof constructor === 'function' ? constructor.name : 'Object';
+  if (name !== 'Object') return `an object of ${name}`;
   const entries = firstOf(
     Object.keys(value).map((key) => `${/^[\w$]+$/.test(key) ? key : describe(key)}: …`),
   );

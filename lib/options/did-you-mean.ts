@@ -7,10 +7,18 @@ export function closest(typed: string, known: readonly string[]): string | undef
   return best !== undefined && best.edits <= Math.max(2, best.word.length / 3) ? best.word : undefined;
 }
 
-/** What a message says after a word that is not known. */
-export function suggestion(typed: string, known: readonly string[]): string {
+/**
+ * What a message says after a word that is not known.
+ *
+ * @param nameOf - how the message shows a word: what it adds does not count, or all would be near
+ */
+export function suggestion(
+  typed: string,
+  known: readonly string[],
+  nameOf: (word: string) => string = (word) => word,
+): string {
   const near = closest(typed, known);
-  return near === undefined ? `Known are: ${known.join(', ')}.` : `Did you mean ${near}?`;
+  return near === undefined ? `Known are: ${known.map(nameOf).join(', ')}.` : `Did you mean ${nameOf(near)}?`;
 }
 
 /** Letters to insert, delete, replace or swap with their neighbour: the optimal string alignment distance. */

@@ -43,8 +43,8 @@ export function resolve<Resolved extends object>(
   }
   const unknown = Object.keys(options).find((option) => !Object.hasOwn(rows, option));
   if (unknown !== undefined && !isOpen) {
-    const known = Object.keys(rows).map(nameOf);
-    throw new InvalidOptionError(nameOf(unknown), 'is not an option', suggestion(nameOf(unknown), known));
+    const fix = suggestion(unknown, Object.keys(rows), nameOf);
+    throw new InvalidOptionError(nameOf(unknown), 'is not an option', fix);
   }
 
   const winners = winnersOf(rows, options, environment);

@@ -119,6 +119,22 @@ describe('the options of the module', () => {
     [{ readiness: { path: 'readyz' } }, 'readiness.path is "readyz". Begin it with a slash'],
     [{ readiness: { path: false } }, 'readiness.path is false. Begin it with a slash'],
     [{ readiness: { onec: true } }, 'readiness.onec is not an option. Did you mean readiness.once?'],
+    // The name of the option around it is no likeness.
+    [{ readiness: { xyz: 1 } }, 'readiness.xyz is not an option. Known are: readiness.path, readiness.allow'],
+    [{ readiness: { timeout: 1 } }, 'readiness.timeout is not an option. Known are: readiness.path,'],
+    [
+      { readiness: { reconnections: [] } },
+      'readiness.reconnections is not an option. Did you mean readiness.connections?',
+    ],
+    [{ waitFor: { retry: 1 } }, 'waitFor.retry is not an option. Known are: waitFor.timeout'],
+    [
+      { readiness: { allowUnapplied: Object.create(Object.create(null) as object) as object } },
+      'readiness.allowUnapplied is {}. Set it to a whole number',
+    ],
+    [
+      { readiness: { once: Object.create({ constructor: 'no' }) as object } },
+      'readiness.once is {}. Set it to true or false.',
+    ],
     [{ onUnaplied: 'fail' }, 'onUnaplied is not an option. Did you mean onUnapplied?'],
     [{ maxage: 5 }, 'maxage is not an option. Did you mean maxAge?'],
     [
