@@ -56,6 +56,8 @@ export class PageRoute {
   /** Who has that path already, and keeps it. */
   private other: string | undefined;
   private native: ReadonlySet<ExpressLayer> = new Set();
+  /** Requests that came to the page. */
+  private reached = 0;
 
   /** @param path - as the options have it */
   constructor(
@@ -104,6 +106,7 @@ export class PageRoute {
         const controller = wrapper.metatype as Type;
         if (controller !== this.controller && !isSubclass(controller, page.base)) continue;
         const prepare = (request: IncomingMessage, response: ServerResponse, next: () => void) => {
+          if (controller === this.controller) this.reached += 1;
           response.setHeader(...CACHE_CONTROL);
           // Whatever makes ETags would answer with 304 and no body.
           delete request.headers['if-none-match'];
@@ -123,18 +126,37 @@ export class PageRoute {
   report(): void {
     const { served } = this;
     if (served === undefined) return;
-    const { what, whenShadowed } = this.page;
+    const { what } = this.page;
     const first = firstRoute(this.application.host.httpAdapter.getInstance(), served, {
       mark: OWN_ROUTE,
       native: this.native,
       passesOn: (pattern) => isConditional(pattern, this.others),
     });
-    const isSamePath = first !== undefined && joinPath(first).toLowerCase() === served.toLowerCase();
-    if (first !== undefined && !isSamePath) {
-      logger.warn(`GET ${served} is answered by the route ${first}, which comes first: ${whenShadowed}`);
+    const isSamePath = first !== undefined && joinPath(first.pattern).toLowerCase() === served.toLowerCase();
+    if (first?.mayPassOn === true && this.other === undefined) {
+      this.reportUnsure(served, first.pattern);
+    } else if (first !== undefined && !isSamePath) {
+      logger.warn(this.shadowWarning(served, first.pattern));
     } else if (this.other !== undefined || isSamePath) {
       this.reportTaken(served, this.other ?? 'a route of Express');
     } else logger.log(`${what} served at ${served}`);
+  }
+
+  private shadowWarning(served: string, pattern: string): string {
+    return `GET ${served} is answered by the route ${pattern}, which comes first: ${this.page.whenShadowed}`;
+  }
+
+  /** A route that may be middleware comes first. Its first answer tells. */
+  private reportUnsure(served: string, pattern: string): void {
+    logger.log(
+      `${this.page.what} served at ${served}, if the route ${pattern} passes requests on. A warning follows if it does not.`,
+    );
+    watchAnswer(
+      this.server,
+      served,
+      () => this.reached,
+      () => logger.warn(this.shadowWarning(served, pattern)),
+    );
   }
 
   /** Another endpoint has the path. If it may show the same, its first answer tells. */
@@ -147,14 +169,17 @@ export class PageRoute {
     logger.log(
       `GET ${served} is served by ${other}, which keeps the route. A warning follows if its first answer is without these metrics.`,
     );
-    const server = this.application.host.httpAdapter.getHttpServer() as Server;
     const { source } = this.shown;
     watchAnswer(
-      server,
+      this.server,
       served,
       () => timesMade(source),
       () => logger.warn(`GET ${served} was answered by ${other} without these metrics. ${whenTaken}`),
     );
+  }
+
+  private get server(): Server {
+    return this.application.host.httpAdapter.getHttpServer() as Server;
   }
 
   private get others(): Application {

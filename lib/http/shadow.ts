@@ -37,29 +37,45 @@ export interface KnownRoutes {
   readonly passesOn: (pattern: string) => boolean;
 }
 
+/** A route of Express that a request comes to before ours. */
+export interface FirstRoute {
+  readonly pattern: string;
+  /** Whether it may leave the request to those after it: only its answers tell. */
+  readonly mayPassOn: boolean;
+}
+
 /**
- * The pattern of the route of Express that answers GET at a path, as a catch-all of the root module;
- * `undefined` if that is ours.
+ * The route of Express that answers GET at a path, as a catch-all of the root module; `undefined` if that is
+ * ours. One that may pass the request on is told only if no other answers it.
  */
 export function firstRoute(
   instance: unknown,
   path: string,
   { mark, native, passesOn }: KnownRoutes,
-): string | undefined {
+): FirstRoute | undefined {
+  let unsure: FirstRoute | undefined;
   try {
     for (const layer of layersOf(instance)) {
       const { route } = layer;
       const answersGet = route?.methods?.get === true || route?.methods?._all === true;
       if (!answersGet || !layer.match(path)) continue;
       const handlers = route.stack?.map(({ handle }) => handle) ?? [];
-      if (handlers.some((handler) => Reflect.hasMetadata(mark, handler))) return undefined;
+      if (handlers.some((handler) => Reflect.hasMetadata(mark, handler))) return unsure;
       // Nest binds middleware with a method as a route: its handler is not one of a controller.
       if (!native.has(layer) && !handlers.some(isHandler)) continue;
       const pattern = String(route.path);
-      if (!passesOn(pattern)) return pattern;
+      if (passesOn(pattern)) continue;
+      const mayPassOn = native.has(layer) && handlers.length > 0 && handlers.every(takesNext);
+      if (!mayPassOn) return { pattern, mayPassOn };
+      unsure ??= { pattern, mayPassOn };
     }
   } catch {
     // Another Express than those that are known: nothing can be told.
   }
-  return undefined;
+  return unsure;
+}
+
+/** Whether a handler of Express has the parameter `next`. */
+function takesNext(handler: object): boolean {
+  return typeof handler === 'function' && handler.length > 2;
 }

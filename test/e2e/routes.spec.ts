@@ -423,11 +423,52 @@ describe('a catch-all route on Express', () => {
 
   it.each(['get', 'all'] as const)('of the Express instance is found as well: %s', async (method) => {
     const { get, warnings } = await start({}, {}, (app) => {
-      // Three arguments, as the middleware of Nest has them.
-      instanceOf(app)[method]('/{*any}', (_request, response, _next) => void response.send('<html>'));
+      instanceOf(app)[method]('/{*any}', (_request, response) => void response.send('<html>'));
     });
     expect(await get()).toBe('<html>');
     expect(warnings).toEqual([shadowed('/metrics', '/{*any}')]);
+  });
+
+  describe('of the Express instance that takes `next`', () => {
+    const unsure = (path: string, pattern: string) =>
+      `${path}, if the route ${pattern} passes requests on. A warning follows if it does not.`;
+    const paths = { statusPath: '/status', readiness: { path: '/readyz' } };
+
+    it.each(['/{*any}', '/:page'])('is no news if it is middleware (%s)', async (pattern) => {
+      const { get, serves, logger } = await start(paths, {}, (app) => {
+        instanceOf(app).all(pattern, (_request, _response, next) => (next as () => void)());
+      });
+      expect(await serves()).toBe(true);
+      expect(await get('/readyz')).toContain('"status":"down"');
+      expect(await get('/status')).toContain('"unapplied"');
+      expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
+      expect(logger.served).toEqual([unsure('/metrics', pattern)]);
+      expect(logger.lines).toEqual(
+        expect.arrayContaining([
+          `log Readiness is served at ${unsure('/readyz', pattern)}`,
+          `log The status page is served at ${unsure('/status', pattern)}`,
+        ]),
+      );
+    });
+
+    it('is named when it has answered a page, once for each', async () => {
+      const { get, fetch, logger } = await start(paths, {}, (app) => {
+        instanceOf(app).get('/{*any}', (_request, response, _next) => void response.send('<html>'));
+      });
+      await fetch('/metrics', { method: 'HEAD' });
+      await fetch('/other');
+      expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
+      expect(await get()).toBe('<html>');
+      await expectWarning(logger, shadowed('/metrics', '/{*any}'));
+      await get();
+      for (const path of ['/readyz', '/status']) {
+        await get(path);
+        await expect
+          .poll(() => logger.lines.at(-1))
+          .toContain(`warn GET ${path} is answered by the route /{*any}, which comes first: `);
+      }
+      expect(logger.lines.filter((line) => line.startsWith('warn'))).toHaveLength(3);
+    });
   });
 
   it('of a module that comes later is no news', async () => {
