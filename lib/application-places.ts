@@ -8,17 +8,26 @@ export function applicationPlaces(): readonly string[] {
 }
 
 /**
- * A package as the application finds it, from each of the places that it may be in.
+ * A package as the application finds it, from each of the places that it may be in. A test runner that was started may
+ * find another copy than the application does: one that is loaded already is in use, and comes first.
  *
  * @param onError - called with what each place throws that has no such package, or a broken one
  */
 export function ofApplication(name: string, onError: (error: unknown) => void): readonly unknown[] {
-  return applicationPlaces().flatMap((place) => {
+  const tryTo = <Result>(load: () => Result): readonly Result[] => {
     try {
-      return [createRequire(place)(name) as unknown];
+      return [load()];
     } catch (error) {
       onError(error);
       return [];
     }
-  });
+  };
+  const found = applicationPlaces().flatMap((place) =>
+    tryTo(() => {
+      const find = createRequire(place);
+      return { find, isInUse: find.cache[find.resolve(name)] !== undefined };
+    }),
+  );
+  const inUse = found.filter(({ isInUse }) => isInUse);
+  return [...inUse, ...found].flatMap(({ find }) => tryTo(() => find(name) as unknown));
 }

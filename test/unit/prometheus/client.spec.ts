@@ -1,4 +1,7 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import Module from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as promClient from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type * as Client from '../../../lib/prometheus/client';
@@ -106,6 +109,48 @@ describe('of a workspace, where this package finds no client or another copy', (
     const { clientOf } = await withApplications(promClient);
     expect(clientOf(promClient.register).Registry).toBe(promClient.Registry);
     expect(clientOf(new copy.Registry() as promClient.Registry).Registry).toBe(copy.Registry);
+  });
+});
+
+describe('of a workspace whose test runner is in another folder than the application', () => {
+  const [, script] = process.argv as [string, string];
+  let root: string;
+
+  /** A copy of prom-client in a folder, and who finds it. */
+  function install(folder: string): NodeJS.Require {
+    const place = join(root, folder, 'node_modules/prom-client');
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, 'index.js'), 'exports.register = {}; exports.Registry = class {};');
+    return Module.createRequire(join(root, folder, 'main.js'));
+  }
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'workspace-'));
+    process.argv[1] = join(root, 'node_modules/.bin/runner');
+    vi.spyOn(process, 'cwd').mockReturnValue(join(root, 'apps/orders'));
+  });
+
+  afterEach(() => {
+    process.argv[1] = script;
+    rmSync(root, { recursive: true });
+  });
+
+  it.each([['the application', 'apps/orders'] as const, ['the runner', '.'] as const])(
+    'the default is of the copy that is in use: that of %s',
+    async (_whose, folder) => {
+      const finders = { '.': install('.'), 'apps/orders': install('apps/orders') };
+      const { register } = finders[folder]('prom-client') as typeof promClient;
+      const { defaultRegistry } = await import('../../../lib/prometheus/client.js');
+      expect(defaultRegistry()).toBe(register);
+    },
+  );
+
+  it('the default is of the one that the script finds if none is in use, and a registry has its own', async () => {
+    const [runner, application] = [install('.'), install('apps/orders')];
+    const { clientOf, defaultRegistry } = await import('../../../lib/prometheus/client.js');
+    expect(defaultRegistry()).toBe((runner('prom-client') as typeof promClient).register);
+    const own = application('prom-client') as typeof promClient;
+    expect(clientOf(new own.Registry())).toBe(own);
   });
 });
 
