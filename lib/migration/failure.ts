@@ -37,18 +37,24 @@ const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
   ],
   [/^(SQLITE_BUSY|ETIMEOUT|EREQTIMEOUT)/, 'timeout'],
   [/^(08...|57P0.|3D000|53300|55000)$/, 'unreachable'],
-  [/^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|EPROTO|ETIMEDOUT|ESOCKET|EADDR|EINSTLOOKUP)/, 'unreachable'],
+  [
+    /^(ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|EPROTO|ETIMEDOUT|ESOCKET|EADDR|ENOTCONN|ENOBUFS|EINSTLOOKUP)/,
+    'unreachable',
+  ],
   [/^E(NOTOPEN|NOENT|NOTDIR|NOTSOCK|ACCES|PERM|INVAL|MFILE|NFILE|CLOSE)$/, 'unreachable'],
   [/^E(NODATA|SERVFAIL|REFUSED|BADRESP|BADNAME)$/, 'unreachable'],
   [/^ERR_(SSL|TLS|OSSL|SOCKET|STREAM|INVALID_URL)/, 'unreachable'],
   // Why OpenSSL refuses a certificate.
   [/^(CERT_|CRL_|ERROR_IN_C|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED)/, 'unreachable'],
-  [/^(INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)$/, 'unreachable'],
+  [/^(INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|UNSPECIFIED)$/, 'unreachable'],
   [/^(PROTOCOL_|POOL_|HANDSHAKE_|SQLITE_(CANTOPEN|IOERR))/, 'unreachable'],
   [/^ER_(SERVER_SHUTDOWN|BAD_DB|NO_DB|HANDSHAKE|NET_|\w*ABORTING_CONNECTION|NORMAL_SHUTDOWN)/, 'unreachable'],
   [/^ER_(CON_COUNT_ERROR|USER_LIMIT_REACHED|TOO_MANY_USER_CONNECTIONS)$/, 'unreachable'],
-  [/^ER_(SERVER_OFFLINE_MODE|CLIENT_INTERACTION_TIMEOUT)$/, 'unreachable'],
-  [/^(ORA-(01034|01089|03113|03114|03135|125\d\d)|NJS-(003|040|500|503))$/, 'unreachable'],
+  [/^ER_(SERVER_OFFLINE_MODE|CLIENT_INTERACTION_TIMEOUT|CONNECTION_KILLED)$/, 'unreachable'],
+  [
+    /^(ORA-(01033|01034|01089|03113|03114|03135|12154|12170|125\d\d)|NJS-(003|040|500|503|510|511|521))$/,
+    'unreachable',
+  ],
   [/^(28...|42501)$/, 'denied'],
   [/^ER_(\w*ACCESS_DENIED\w*|HOST_NOT_PRIVILEGED|HOST_IS_BLOCKED|ACCOUNT_HAS_BEEN_LOCKED)$/, 'denied'],
   [
@@ -56,7 +62,7 @@ const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
     'denied',
   ],
   [
-    /^(ER_MUST_CHANGE_PASSWORD|ER_SECURE_TRANSPORT_REQUIRED|ELOGIN|SQLITE_(AUTH|PERM)|ORA-(01017|01031|41900))/,
+    /^(ER_MUST_CHANGE_PASSWORD|ER_SECURE_TRANSPORT_REQUIRED|ELOGIN|EFEDAUTH|SQLITE_(AUTH|PERM)|ORA-(01017|01031|2800\d|41900))/,
     'denied',
   ],
 ];
@@ -83,7 +89,7 @@ const REASON_BY_TEXT: readonly (readonly [RegExp, FailureReason, string?])[] = [
   [/password must be a (non-empty )?string/i, 'denied', 'no-password'],
   [/: SASL: /, 'denied', 'sasl'],
   [/permission denied|not authorized|access denied/i, 'denied', 'denied'],
-  [/Mongo(MissingCredentials|AWS|OIDC|Kerberos)/, 'denied'],
+  [/Mongo(MissingCredentials|AWS|Azure|GCP|OIDC|Kerberos)/, 'denied'],
   [
     /Mongo(Network|ServerSelection|ServerClosed|TopologyClosed|NotConnected|ClientClosed|PoolC|Parse)/,
     'unreachable',
@@ -185,6 +191,9 @@ export function isMissingColumn(error: unknown, type: string): boolean {
   }
 }
 
+/** The longest of MySQL has 63 letters. */
+const CODE = /^[\w-]{1,64}$/;
+
 /**
  * What may be told of a failure in a log: our own message, or else the driver's code, our word for it, or
  * the error's class. A driver's message may name hosts and users or quote SQL, and is kept back.
@@ -195,7 +204,7 @@ function failureDetail(error: unknown): string | undefined {
   const failure = driverError(error);
   const { code, errno, number, name } = failure;
   const details = [code ?? number ?? errno, rowByText(failure)?.[2], name === 'Error' ? undefined : name];
-  return details.map(text).find((detail) => /^[\w-]{1,40}$/.test(detail));
+  return details.map(text).find((detail) => CODE.test(detail));
 }
 
 /** A code or message counts only if it is a string or a number. */

@@ -103,12 +103,31 @@ describe('the reason', () => {
     ['mongodb', thrown({ name: 'MongoParseError' }), 'unreachable'],
     ['mongodb', thrown({ name: 'MongoMissingCredentialsError' }), 'denied'],
     ['mongodb', thrown({ name: 'MongoInvalidArgumentError' }), 'other'],
+    ['postgres', thrown({ code: 'UNSPECIFIED' }), 'unreachable'],
+    ['postgres', thrown({ code: 'ENOTCONN' }), 'unreachable'],
+    ['mariadb', thrown({ code: 'ER_CONNECTION_KILLED', errno: 1927 }), 'unreachable'],
+    ['mssql', thrown({ code: 'EFEDAUTH' }), 'denied'],
+    ['oracle', thrown({ code: 'ORA-12170' }), 'unreachable'],
+    ['oracle', thrown({ code: 'ORA-01033' }), 'unreachable'],
+    ['oracle', thrown({ code: 'NJS-511' }), 'unreachable'],
+    ['oracle', thrown({ code: 'ORA-28000' }), 'denied'],
+    ['mongodb', thrown({ name: 'MongoAzureError' }), 'denied'],
     // The same number in another driver means something else.
     ['mysql', thrown({ code: 13 }), 'other'],
     ['postgres', 'a string', 'other'],
     ['postgres', undefined, 'other'],
   ] as const)('%s %o: %s', (type, error, reason) => {
     expect(failureReason(error, type)).toBe(reason);
+  });
+
+  it.each([
+    'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
+    'ER_USER_ACCESS_DENIED_FOR_USER_ACCOUNT_BLOCKED_BY_PASSWORD_LOCK',
+  ])('is told with the longest of codes: %s', (code) => {
+    expect(failureOf(thrown({ code }), 'mysql')).toEqual({
+      reason: code.startsWith('ER_') ? 'denied' : 'unreachable',
+      detail: code,
+    });
   });
 
   it("looks into TypeORM's wrapper and into what the addresses of a host threw", () => {
