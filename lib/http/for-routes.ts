@@ -6,7 +6,7 @@ import { PATH } from './application-routes';
 const applications = new WeakMap<ApplicationConfig, Map<Type, () => string[]>>();
 
 /**
- * Makes `forRoutes(MetricsController)` stand for a path in one application.
+ * Makes `forRoutes(MetricsController)` stand for its paths in one application.
  *
  * Nest takes the paths from the class, which all applications of the process share. Right before that, it
  * asks the configuration of the application whether it has versions: the paths on the class are then made
@@ -15,11 +15,12 @@ const applications = new WeakMap<ApplicationConfig, Map<Type, () => string[]>>()
 export function nameInApplication(
   base: Type,
   config: ApplicationConfig,
-  path: () => string | undefined,
+  paths: () => readonly string[],
 ): void {
   const byBase = applications.get(config) ?? watch(config);
   const before = byBase.get(base);
-  byBase.set(base, () => [...(before?.() ?? []), path()].filter((each) => each !== undefined));
+  // Once each: middleware would run twice.
+  byBase.set(base, () => [...new Set([...(before?.() ?? []), ...paths()])]);
 }
 
 function watch(config: ApplicationConfig): Map<Type, () => string[]> {

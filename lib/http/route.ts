@@ -16,6 +16,7 @@ import {
   isConditional,
   joinPath,
   modulePathOf,
+  PATH,
   servedPath,
 } from './application-routes';
 import { answerTrailingSlash, type FastifyInstance, hasRoute } from './fastify';
@@ -69,10 +70,11 @@ export class PageRoute {
     const { module, modules, config } = application;
     // In the module's definition it stands for ours, so that Nest finds what users put on it.
     module.controllers.delete(page.base as Type<object>);
-    // RouterModule may come later: asked for when middleware is bound.
-    nameInApplication(page.base, config, () =>
-      path === false ? undefined : joinPath(modulePathOf(modules, module.metatype), path),
-    );
+    // RouterModule and other modules may come later: asked for when middleware is bound.
+    nameInApplication(page.base, config, () => [
+      ...(path === false ? [] : [joinPath(modulePathOf(modules, module.metatype), path)]),
+      ...pathsOfSubclasses(page.base, modules),
+    ]);
     if (path === false) return;
     this.controller = controllerOf(page.base, shown.token, path);
     module.addController(this.controller);
@@ -201,6 +203,16 @@ function controllerOf(base: Type, source: InjectionToken, path: string): Type<ob
   Inject(HttpAdapterHost)(controller, undefined, 1);
   Controller({ path, version: VERSION_NEUTRAL })(controller);
   return controller;
+}
+
+/** Middleware for a page is meant for a subclass of its controller as well: nobody else may be in its way. */
+function pathsOfSubclasses(base: Type, modules: ModulesContainer): readonly string[] {
+  return [...modules.values()].flatMap(({ metatype, controllers }) =>
+    [...controllers.values()]
+      .filter((wrapper) => isSubclass(wrapper.metatype as Type, base))
+      .flatMap((wrapper) => Reflect.getMetadata(PATH, wrapper.metatype as Type) as string | string[])
+      .map((path) => joinPath(modulePathOf(modules, metatype), path)),
+  );
 }
 
 /** Whether a controller is a subclass that a user has made. */

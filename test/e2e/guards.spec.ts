@@ -11,6 +11,7 @@ import {
   type NestModule,
   type Type,
   UseGuards,
+  VERSION_NEUTRAL,
   VersioningType,
 } from '@nestjs/common';
 import { APP_GUARD, Reflector, RouterModule } from '@nestjs/core';
@@ -67,6 +68,56 @@ function statusOf(app: INestApplication, path: string, headers = {}): Promise<nu
       .end();
   });
 }
+
+describe.each(PLATFORM_NAMES)('middleware for MetricsController with subclasses on %s', (platform) => {
+  @Controller({ path: ['internal/metrics', 'metrics-too'], version: VERSION_NEUTRAL })
+  class InternalMetricsController extends MetricsController {}
+  @Controller({ path: 'other/metrics', version: VERSION_NEUTRAL })
+  class OtherMetricsController extends MetricsController {}
+  @Module({ controllers: [OtherMetricsController] })
+  class OtherModule {}
+
+  it.each([
+    ['without a path', false, '', undefined],
+    ['with a path', '/metrics', '', undefined],
+    ['behind a prefix', '/metrics', '/api', (app: INestApplication) => app.setGlobalPrefix('api')],
+    [
+      'with versions',
+      false,
+      '',
+      (app: INestApplication) => app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' }),
+    ],
+  ] as const)('guards them as well, once each: %s', async (_what, path, prefix, configure) => {
+    let calls = 0;
+    const options = { registry: new Registry(), path };
+    @Module({
+      imports: [
+        sqliteModule(defineMigrations(1)),
+        PrometheusMigrationsModule.forRoot(options),
+        PrometheusMigrationsModule.forRoot({ ...options, path: false, prefix: 'second' }),
+        OtherModule,
+        RouterModule.register([{ path: 'ops', module: OtherModule }]),
+      ],
+      controllers: [OrdersController, InternalMetricsController],
+    })
+    class AppModule implements NestModule {
+      configure(consumer: MiddlewareConsumer) {
+        const count = (_request: unknown, _response: unknown, next: () => void) => {
+          calls += 1;
+          next();
+        };
+        consumer.apply(count, TokenMiddleware).forRoutes(MetricsController);
+      }
+    }
+    const { app } = await startApplication({ imports: [AppModule] }, configure, PLATFORMS[platform]);
+    const paths = ['/internal/metrics', '/metrics-too', '/ops/other/metrics', ...(path ? [path] : [])];
+    for (const each of paths.map((one) => prefix + one)) {
+      expect([each, await statusOf(app, each)]).toEqual([each, 401]);
+      expect([each, await statusOf(app, each, TOKEN)]).toEqual([each, 200]);
+    }
+    expect(calls).toBe(2 * paths.length);
+  });
+});
 
 describe.each(PLATFORM_NAMES)('consumer.apply(…).forRoutes(MetricsController) on %s', (platform) => {
   function start(

@@ -140,15 +140,15 @@ describe('of a workspace whose test runner is in another folder than the applica
     async (_whose, folder) => {
       const finders = { '.': install('.'), 'apps/orders': install('apps/orders') };
       const { register } = finders[folder]('prom-client') as typeof promClient;
-      const { defaultRegistry } = await import('../../../lib/prometheus/client.js');
-      expect(defaultRegistry()).toBe(register);
+      const { registryOf } = await import('../../../lib/prometheus/client.js');
+      expect(registryOf(undefined)).toBe(register);
     },
   );
 
   it('the default is of the one that the script finds if none is in use, and a registry has its own', async () => {
     const [runner, application] = [install('.'), install('apps/orders')];
     const { clientOf, defaultRegistry } = await import('../../../lib/prometheus/client.js');
-    expect(defaultRegistry()).toBe((runner('prom-client') as typeof promClient).register);
+    expect(registryOf(undefined)).toBe((runner('prom-client') as typeof promClient).register);
     const own = application('prom-client') as typeof promClient;
     expect(clientOf(new own.Registry())).toBe(own);
   });
