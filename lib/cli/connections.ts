@@ -50,11 +50,15 @@ export class Connections {
   private async open(alias: string, dataSource: DataSource, note: (line: string) => void): Promise<void> {
     const guarded = this.guardedOf(alias, dataSource);
     await guarded.open();
-    if (guarded.fault === undefined || guarded.isTold) return;
-    if (guarded.fault instanceof Refusal) throw new CommandError(`${alias} ${guarded.fault.message}`);
+    const { fault, ownError } = guarded;
+    if ((fault ?? ownError) === undefined || guarded.isTold) return;
+    if (fault instanceof Refusal) throw new CommandError(`${alias} ${fault.message}`);
     guarded.isTold = true;
+    if (fault === undefined) {
+      return note(`${alias}: its initialize() failed. ${loadMessage(ownError)}${placeOf(ownError)}`);
+    }
     note(
-      `${alias}: the files of its migrations could not be loaded. ${loadMessage(guarded.fault)}${placeOf(guarded.fault)} ` +
+      `${alias}: the files of its migrations could not be loaded. ${loadMessage(fault)}${placeOf(fault)} ` +
         'Look at the paths in the option migrations; TypeScript files need a loader (--import or --require).',
     );
   }

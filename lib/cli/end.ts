@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import { EXIT } from './exit';
 
 /** How a process ends before the command has decided: somebody calls `process.exit()`, or nothing is left to do. */
@@ -22,12 +23,18 @@ export class End {
     const exiting = process as unknown as { reallyExit: (code: number) => never };
     this.reallyExit = exiting.reallyExit.bind(process);
     exiting.reallyExit = () => this.leave();
-    process.on('beforeExit', () => (this.isIdle = true));
-    const onExit = () => this.leave();
-    process.on('exit', onExit);
-    process.on('removeListener', (event, listener) => {
-      if (event === 'exit' && listener === onExit) process.on('exit', onExit);
-    });
+    const emitter: NodeJS.EventEmitter = process;
+    const listeners: readonly (readonly [event: string, listener: (...args: unknown[]) => void])[] = [
+      ['beforeExit', () => (this.isIdle = true)],
+      ['exit', () => this.leave()],
+      // Later: `process.removeAllListeners()` takes the others away after this one.
+      ['removeListener', () => nextTick(listen)],
+    ];
+    const listen = () => {
+      const missing = listeners.filter(([event, listener]) => !emitter.listeners(event).includes(listener));
+      for (const [event, listener] of missing) emitter.on(event, listener);
+    };
+    listen();
   }
 
   /** Whether the exit code is known: nothing that happens from then on changes it. */

@@ -5,7 +5,7 @@ import { LONGEST_TIMER } from './flags';
 import { makeReadOnly, openReadOnly, sqliteFile } from './read-only';
 import { makeRunnersReadOnly } from './read-only-runner';
 import { refusalOf } from './refused';
-import { initialized } from './still-loading';
+import { initialized, StillLoadingError } from './still-loading';
 import { withTimeout } from './with-timeout';
 
 type Driver = DataSource['driver'];
@@ -26,12 +26,16 @@ export class GuardedDataSource {
   failure: unknown;
   /** Why it can never be connected: what it loads is broken, or this command refuses it. */
   fault: unknown;
-  /** Whether the fault was noted already. */
+  /** What its own `initialize()` has thrown before or after TypeORM's. */
+  ownError: unknown;
+  /** Whether one of these was noted already. */
   isTold = false;
   private opening: Promise<unknown> = Promise.resolve();
   private original!: Initialize;
   /** The driver that cannot write. */
   private guardedDriver: Driver | undefined;
+  /** Whether the driver is connected: what is thrown until TypeORM has loaded the migrations is theirs. */
+  private isConnected = false;
 
   /**
    * @param dataSource - one that is connected not yet; its constructor may be running
@@ -44,6 +48,7 @@ export class GuardedDataSource {
     private readonly loading: number,
   ) {
     define(dataSource, { [GUARD]: this });
+    makeMigratingHarmless(dataSource);
     this.takeOver();
     const { driver } = dataSource as { driver?: Driver };
     if (driver === undefined) this.awaitDriver();
@@ -82,15 +87,27 @@ export class GuardedDataSource {
   private async connect(receiver: DataSource): Promise<void> {
     if (receiver.isInitialized) return;
     this.failure = undefined;
+    this.isConnected = false;
     try {
       this.requireGuardedDriver(receiver);
       await initialized(this.original.call(receiver), receiver, this.loading + 2 * this.timeout);
     } catch (error) {
       // Not thrown: Nest would try again for half a minute.
       if (this.failure !== undefined) return;
+      if (this.isOwn(error, receiver)) {
+        this.ownError = error;
+        this.failure = error;
+        return;
+      }
       this.fault = error;
       this.failure = new MigrationFailure('invalid_migrations');
     }
+  }
+
+  /** TypeORM connects the driver first, and disconnects it if a file of the migrations cannot be loaded. */
+  private isOwn(error: unknown, { isInitialized }: DataSource): boolean {
+    if (error instanceof Refusal || error instanceof StillLoadingError) return false;
+    return isInitialized || !this.isConnected;
   }
 
   /** A file, or a fork of TypeORM, may have set another driver since the constructor ended. */
@@ -122,9 +139,10 @@ export class GuardedDataSource {
   private guardDriver(driver: Driver): void {
     const connect = driver.connect.bind(driver);
     const afterConnect = driver.afterConnect.bind(driver);
-    driver.connect = () => {
+    driver.connect = async () => {
       this.prepare(driver);
-      return this.withinTimeout(connect());
+      await this.withinTimeout(connect());
+      this.isConnected = true;
     };
     driver.afterConnect = () => this.withinTimeout(afterConnect());
     makeRunnersReadOnly(driver);
@@ -183,10 +201,36 @@ const WRITES_NOTHING = {
   dropDatabase: () => Promise.resolve(),
 };
 
+/** Classes of TypeORM whose methods write nothing with a guarded DataSource. */
+const harmless = new WeakSet<object>();
+
+/** Replaces the methods in TypeORM's own class as well: a subclass calls them by `super`. */
+function makeMigratingHarmless(dataSource: DataSource): void {
+  let typeorms: object | undefined;
+  for (let each = prototypeOf(dataSource); each !== null; each = prototypeOf(each)) {
+    if (Object.hasOwn(each, 'runMigrations')) typeorms = each;
+  }
+  if (typeorms === undefined || harmless.has(typeorms)) return;
+  harmless.add(typeorms);
+  for (const [name, nothing] of Object.entries(WRITES_NOTHING)) {
+    const original: unknown = Reflect.get(typeorms, name);
+    if (typeof original !== 'function') continue;
+    const value = function (this: object, ...args: unknown[]): unknown {
+      return GUARD in this ? nothing() : Reflect.apply(original, this, args);
+    };
+    // A class that is frozen keeps its methods. What they send is not sent on.
+    Reflect.defineProperty(typeorms, name, { value, configurable: true, writable: true });
+  }
+}
+
+function prototypeOf(object: object): object | null {
+  return Object.getPrototypeOf(object) as object | null;
+}
+
 function isKnown(driver: object): boolean {
   const { connect, afterConnect, createQueryRunner, options } = driver as Record<string, unknown>;
   const methods = [connect, afterConnect, createQueryRunner];
-  return methods.every((method) => typeof method === 'function') && options instanceof Object;
+  return methods.every((method) => typeof method === 'function') && typeof options === 'object';
 }
 
 const UNKNOWN_TYPEORM = 'is not of a TypeORM that this command knows';

@@ -11,7 +11,7 @@ export const LOADING = 60_000;
 const AT_ONCE = 100;
 
 /** Why a DataSource is not ready: one of its files does not finish loading. */
-class StillLoadingError extends Error {
+export class StillLoadingError extends Error {
   override readonly name = 'StillLoadingError';
 }
 

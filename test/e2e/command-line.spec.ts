@@ -424,6 +424,7 @@ describe('the exit code', PATIENCE, () => {
     ['a listener that exits', "process.prependListener('exit', () => process.exit(0));"],
     ['a replaced process.exit()', 'process.exit = () => {}; process.exitCode = 0;'],
     ['all listeners taken away', "process.removeAllListeners('exit'); process.exitCode = 0;"],
+    ['those of all events taken away', 'process.removeAllListeners(); process.exitCode = 0;'],
     ['a handler of exceptions', "process.on('uncaughtException', () => process.exit(0));"],
     ['a handler of rejections', "process.on('unhandledRejection', () => process.exit(0));"],
   ])('is never that of a loaded file: %s', async (_what, before) => {

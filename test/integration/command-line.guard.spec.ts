@@ -75,6 +75,11 @@ const READS = /^\s*(SELECT|SHOW|START TRANSACTION|COMMIT|ROLLBACK)\b(?!.*\bINTO\
 const WRITING: readonly (readonly [what: string, call: string])[] = [
   ['runMigrations()', 'await dataSource.runMigrations();'],
   ['runMigrations() of a subclass', 'await subclass.initialize(); await subclass.runMigrations();'],
+  ['super.runMigrations() of a subclass', 'await subclass.boot();'],
+  [
+    'runMigrations() of the class',
+    'await DataSource.prototype.runMigrations.call(dataSource).catch(noted); return dataSource;',
+  ],
   ['showMigrations()', 'await dataSource.showMigrations();'],
   ['a MigrationExecutor shows', 'await new MigrationExecutor(dataSource).showMigrations();'],
   [
@@ -119,6 +124,7 @@ const fileOf = (typeorm: string, connection: string, exported: string) =>
     '  #own = 1;',
     '  async initialize() { await super.initialize(); if (this.#own) await super.runMigrations(); return this; }',
     '  async runMigrations(options) { return super.runMigrations(options); }',
+    '  async boot() { await super.initialize(); await super.runMigrations(); }',
     '}',
     `const options = Object.freeze({ ${connection}, migrations: [${MIGRATIONS.join(', ')}] });`,
     'const dataSource = new DataSource(options);',
@@ -190,7 +196,7 @@ const DISGUISED: readonly (readonly [statement: string])[] = [
   ['WITH gone AS (DELETE FROM kept RETURNING *) SELECT * FROM gone'],
   ['SELECT * INTO written FROM kept'],
   ["SELECT 1; DO $$ BEGIN EXECUTE 'DROP TABLE kept'; END $$"],
-  ["SELECT 1; COPY kept TO PROGRAM 'true'; TRUNCATE kept"],
+  ["SELECT 1; COPY kept TO PROGRAM 'cat > /dev/null'; TRUNCATE kept"],
   ["SELECT '\\'; DROP TABLE kept; --'"],
   ["SELECT E'\\'', 'a'; DROP TABLE kept; --'"],
   ["/* /* */ ' */ SELECT 1; DROP TABLE kept --'"],
@@ -306,6 +312,51 @@ it('on SQLite, a read that fails after a write that was not sent is no empty tab
   const { code, stdout } = await command(['check', '-d', file, '--json']);
   expect(parseReport(stdout).connections).toMatchObject([{ status: 'unreadable', applied: null }]);
   expect(code).toBe(2);
+});
+
+describe('an initialize() of its own', () => {
+  const fileOf = (body: string) =>
+    project.dataSource('data-source.js', {
+      exported: [
+        'class Own extends DataSource {',
+        `  async initialize() { ${body} }`,
+        '}',
+        'exports.dataSource = new Own(dataSource.options);',
+      ].join('\n'),
+    });
+
+  it.each([
+    ['before', "throw new Error('no vault');", [{ reason: 'other' }], 2],
+    [
+      'without a server',
+      "throw new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code: 'ECONNREFUSED' }) });",
+      [{ reason: 'unreachable' }],
+      2,
+    ],
+    ['after', "await super.initialize(); throw new Error('no vault');", [{ unapplied: MIGRATIONS }], 1],
+  ])('that fails %s TypeORM is not blamed on the migrations', async (_when, body, connections, exitCode) => {
+    const { code, stdout, stderr } = await command(['check', '-d', fileOf(body), '--json']);
+    expect(stderr).toMatch(
+      /^default: its initialize\(\) failed\. (Error: no vault|TypeError: fetch failed)\. It /,
+    );
+    expect(parseReport(stdout).connections).toMatchObject(connections);
+    expect(code).toBe(exitCode);
+  });
+
+  it('may run the migrations: nothing is said', async () => {
+    const file = fileOf('await super.initialize(); await super.runMigrations(); return this;');
+    expect(await command(['check', '-d', file])).toMatchObject({ code: 1, stderr: '' });
+  });
+});
+
+it.each([
+  ['without a prototype', 'Object.assign(Object.create(null), dataSource.options)'],
+  ['of another realm', "Object.assign(require('node:vm').runInNewContext('({})'), dataSource.options)"],
+])('takes options %s', async (_what, options) => {
+  const file = project.dataSource('data-source.js', {
+    exported: `exports.dataSource = new DataSource(${options});`,
+  });
+  expect(await command(['check', '-d', file])).toMatchObject({ code: 1, stderr: '' });
 });
 
 describe('what this command does not know', () => {

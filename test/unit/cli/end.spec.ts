@@ -47,10 +47,15 @@ describe('End', () => {
     expect(fake.code).toBe(2);
   });
 
-  it('listens again if its listeners are taken away', () => {
-    const { fake } = make();
-    fake.removeAllListeners('exit');
+  it.each([[['exit']], [[]]])('listens again if its listeners are taken away (%j)', async (events) => {
+    const { fake, onEarly } = make();
+    for (let again = 0; again < 2; again += 1) {
+      fake.removeAllListeners(...events);
+      await Promise.resolve().then(() => new Promise(setImmediate));
+    }
+    expect([fake.listenerCount('exit'), fake.listenerCount('beforeExit')]).toEqual([1, 1]);
+    fake.emit('beforeExit', 0);
     fake.emit('exit', 0);
-    expect(fake.code).toBe(2);
+    expect([fake.code, onEarly.mock.calls]).toEqual([2, [['idle']]]);
   });
 });
