@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { DataSource } from 'typeorm';
 import { MigrationFailure } from '../migration/failure';
 import { LONGEST_TIMER } from './flags';
-import { makeReadOnly, openReadOnly, sqliteFile } from './read-only';
+import { keepSqljsFile, makeReadOnly, openReadOnly, sqliteFile } from './read-only';
 import { makeRunnersReadOnly } from './read-only-runner';
 import { refusalOf } from './refused';
 import { initialized, StillLoadingError } from './still-loading';
@@ -146,6 +146,7 @@ export class GuardedDataSource {
     };
     driver.afterConnect = () => this.withinTimeout(afterConnect());
     makeRunnersReadOnly(driver);
+    keepSqljsFile(driver);
   }
 
   private prepare(driver: Driver): void {

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import type { DataSource } from 'typeorm';
+import { isRead } from './read-statement';
 
 /** What a DataSource must not do on behalf of the command line, whatever its own options say. */
 const READ_ONLY = {
@@ -40,6 +41,11 @@ export function makeReadOnly(dataSource: DataSource): void {
 /** Lets a DataSource open its SQLite file, which there is, for reading only. */
 export function openReadOnly(dataSource: DataSource): void {
   override(dataSource, sqliteOptions(dataSource.options as unknown as Record<string, unknown>));
+}
+
+/** sql.js holds its file in memory: it has methods that write it back. */
+export function keepSqljsFile(driver: object): void {
+  if ('save' in driver && 'autoSave' in driver) driver.save = () => Promise.resolve();
 }
 
 function override(dataSource: DataSource, overrides: object): void {
@@ -83,19 +89,31 @@ function sqliteOptions(options: Readonly<Record<string, unknown>>): Record<strin
 }
 
 interface BetterSqlite3 {
-  pragma(source: string): unknown;
+  pragma(source: string, options?: unknown): unknown;
+  exec(source: string): unknown;
 }
 
 /** The application's own preparation may set a cipher, and must not fail because it cannot write. */
 function queryOnly(prepare: ((database: BetterSqlite3) => unknown) | undefined) {
   return async (database: BetterSqlite3): Promise<void> => {
     database.pragma('query_only = ON');
+    keepJournal(database);
     try {
       await prepare?.(database);
     } catch (error) {
       if (!String((error as { code?: unknown }).code).startsWith('SQLITE_READONLY')) throw error;
     }
   };
+}
+
+const JOURNAL = /\bPRAGMA\s+(?:\w+\s*\.\s*)?(?:journal_mode|query_only)\b[^;]*/gi;
+
+/** SQLite changes the journal although `query_only` is on. */
+function keepJournal(database: BetterSqlite3): void {
+  const pragma = database.pragma.bind(database);
+  const exec = database.exec.bind(database);
+  database.pragma = (source, options) => (isRead(`PRAGMA ${source}`) ? pragma(source, options) : undefined);
+  database.exec = (source) => exec(source.replace(JOURNAL, ''));
 }
 
 /** Bytes 18 and 19 of a SQLite file are 2 if its journal is a write-ahead log. */
@@ -106,7 +124,8 @@ const JOURNAL_OFFSET = 18;
  * a file for every reader, and only one that may write takes them away again.
  */
 function isClosedWal(file: string): boolean {
-  if (!existsSync(file) || existsSync(`${file}-wal`)) return false;
+  // What is no file, the driver cannot open, and says so.
+  if (!statSync(file).isFile() || existsSync(`${file}-wal`)) return false;
   const header = Buffer.alloc(2);
   const descriptor = openSync(file, 'r');
   try {

@@ -45,6 +45,16 @@ const BEGINNING =
 const WRITING =
   /;\s*\S|@@(?:GLOBAL|PERSIST)|\b(?:INSERT|UPDATE|DELETE|MERGE|INTO|CREATE|ALTER|DROP|TRUNCATE|COPY|GRANT|REVOKE|CALL|REFRESH|EXEC|EXECUTE|PREPARED)\b|^SET\b.*\b(?:GLOBAL|PERSIST|PERSIST_ONLY|PASSWORD|DEFAULT ROLE)\b/i;
 
+/** A pragma of SQLite, with the name of its database. */
+const PRAGMA = /^PRAGMA (?:(?:\w+|\?) ?\. ?)?(\w+)(.*)$/i;
+/** What they set is in the file. */
+const KEPT_PRAGMA =
+  /^(?:application_id|auto_vacuum|default_cache_size|encoding|(?:hex)?rekey|journal_mode|journal_size_limit|page_size|query_only|schema_version|user_version|writable_schema)$/i;
+const WRITING_PRAGMA = /^(?:incremental_vacuum|optimize|wal_checkpoint)$/i;
+
 function isReadOf(skeleton: string): boolean {
-  return BEGINNING.test(skeleton) && !WRITING.test(skeleton);
+  if (!BEGINNING.test(skeleton) || WRITING.test(skeleton)) return false;
+  if (!/^PRAGMA/i.test(skeleton)) return true;
+  const [, name = '', value = ''] = PRAGMA.exec(skeleton) ?? [];
+  return name !== '' && !WRITING_PRAGMA.test(name) && (!KEPT_PRAGMA.test(name) || /^ ?;?$/.test(value));
 }

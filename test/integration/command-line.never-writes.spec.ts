@@ -244,6 +244,32 @@ describe('on SQLite, whatever the options say', () => {
     expect(contents()).toEqual(before);
   });
 
+  it.each([
+    'await dataSource.sqljsManager.saveDatabase();',
+    "await dataSource.sqljsManager.saveDatabase(__dirname + '/data/copy.sqlite');",
+    'await dataSource.driver.save();',
+    'await dataSource.driver.autoSave();',
+    'dataSource.driver.options.autoSave = true; await dataSource.driver.autoSave();',
+  ])('sql.js writes no file if it is told to: %s', async (call) => {
+    const file = write(
+      '',
+      `exports.default = async () => { await dataSource.initialize(); dataSource.driver.databaseConnection.run('CREATE TABLE made (id)'); ${call} return dataSource; };`,
+      'sqljs',
+    );
+    const before = contents();
+    expect(await command(['check', '-d', file])).toMatchObject({ code: 1, stderr: '' });
+    expect(contents()).toEqual(before);
+  });
+
+  it('says that a folder is no database', async () => {
+    const file = project.dataSource('data-source.js', {
+      connection: "type: 'better-sqlite3', database: __dirname",
+    });
+    const { code, stdout, stderr } = await command(['check', '-d', file, '--json']);
+    expect(parseReport(stdout).connections).toMatchObject([{ reason: 'unreachable' }]);
+    expect([code, stderr]).toEqual([2, '']);
+  });
+
   it('sql.js would write by itself', async () => {
     const file = write('autoSave: true, migrationsRun: true', 'exports.dataSource = dataSource;', 'sqljs');
     const before = contents();
@@ -279,9 +305,10 @@ describe('on SQLite, whatever the options say', () => {
       database.exec(`INSERT INTO migrations (timestamp, name) VALUES (1700000000001, '${MIGRATIONS[1]}')`);
       return database;
     };
-    const checked = async (options?: string) => {
+    const checked = async (options?: string, exported?: string) => {
       const file = project.dataSource('data-source.js', {
         ...(options !== undefined && { options }),
+        ...(exported !== undefined && { exported }),
         connection: `type: 'better-sqlite3', database: '${project.path('data/app.sqlite')}'`,
       });
       const { code, stdout } = await command(['check', '-d', file, '--json']);
@@ -302,6 +329,30 @@ describe('on SQLite, whatever the options say', () => {
       const before = contents();
       await checked("prepareDatabase: (database) => { database.exec('CREATE TABLE prepared (id)'); }");
       await checked("prepareDatabase: (database) => { database.pragma('user_version = 7'); }");
+      await checked("prepareDatabase: (database) => { database.pragma('journal_mode = DELETE'); }");
+      await checked(
+        "prepareDatabase: (database) => { database.exec('PRAGMA main.journal_mode = DELETE; SELECT 1'); }",
+      );
+      await checked(
+        "prepareDatabase: (database) => { database.pragma('query_only = OFF'); database.exec('CREATE TABLE prepared (id)'); }",
+      );
+      expect(contents()).toEqual(before);
+    });
+
+    it('that was closed is not written by pragmas', async () => {
+      open().close();
+      const before = contents();
+      for (const pragma of [
+        'query_only = OFF',
+        'user_version = 7',
+        'journal_mode = DELETE',
+        'wal_checkpoint',
+      ]) {
+        await checked(
+          undefined,
+          `exports.default = async () => { await dataSource.initialize(); await dataSource.query('PRAGMA query_only = OFF'); await dataSource.query('PRAGMA ${pragma}'); return dataSource; };`,
+        );
+      }
       expect(contents()).toEqual(before);
     });
 
