@@ -24,13 +24,20 @@ function textOf(error: unknown): string {
   const isDrivers = typeof code === 'string' && !/^(ERR_|MODULE_NOT_FOUND$)/.test(code);
   if (isDrivers) return `${error.name} (${code.slice(0, 40)})`;
   if ('driverError' in error) return error.name;
-  const line = String(error.message).split('\n', 1)[0] ?? '';
+  const line = firstSentence(String(error.message));
   // JSON.parse() quotes what it was given, or a piece of it.
   const isJson = error.name === 'SyntaxError' && line.includes('JSON') && !line.startsWith('"undefined"');
   return `${error.name}: ${isJson ? 'a text is not valid JSON' : line}`;
 }
 
 const LONGEST = 300;
+
+/** The first line, and what it announces: a library for validation has `[` there, or `failed the validation:`. */
+function firstSentence(message: string): string {
+  const [first = '', ...rest] = message.split('\n').map((line) => line.trim());
+  if (!/\w/.test(first)) return [first, ...rest].join(' ').trim();
+  return first.endsWith(':') ? `${first} ${rest.find((line) => line !== '') ?? ''}`.trim() : first;
+}
 
 /** Errors of another realm are no instances of this one's `Error`. */
 function isErrorLike(error: unknown): error is Error {

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { shortMessage } from './command-error';
+import { withoutSecrets } from './secrets';
 
 /**
  * What may be shown of an error that a file has thrown while it was loaded, and what to do about it.
@@ -79,7 +80,7 @@ function hint(error: unknown, loader: string | undefined): string {
   }
   const [, missing] = /Cannot find (?:module|package) '([^']+)'/.exec(text) ?? [];
   if (missing !== undefined && !/^[./]|^\w+:/.test(missing)) {
-    return ` Install ${missing}. If it is a path alias, tsconfig.json beside the file needs it in "paths"; built files must not hold any: build them with tsc-alias or a bundler.`;
+    return ` Install ${withoutSecrets(missing)}. If it is a path alias, tsconfig.json beside the file needs it in "paths"; built files must not hold any: build them with tsc-alias or a bundler.`;
   }
   const isSyntax = name === 'SyntaxError' || code === 'ERR_UNKNOWN_FILE_EXTENSION';
   return isSyntax && !text.includes('JSON')

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { createContext, runInContext } from 'node:vm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { shortMessage } from '../../../lib/cli/command-error';
+import { loadMessage } from '../../../lib/cli/load-error';
 
 const SECRET = 'hunter2';
 
@@ -23,12 +24,60 @@ function thrownBy(call: () => unknown): unknown {
   throw new Error('It does not throw.');
 }
 
+describe('a value of the environment', () => {
+  const thrown = (text: string) => shortMessage(new Error(text));
+
+  it.each<[string, string, string]>([
+    ['within a word', 'Zq7hunter2', 'userZq7hunter2x'],
+    ['in base64', 'Zq7hunter2', Buffer.from('Zq7hunter2').toString('base64')],
+    ['in base64 for URLs', 'Zq7?>hunter2', Buffer.from('Zq7?>hunter2').toString('base64url')],
+    ['with a user in base64', 'hunter2', Buffer.from('root:hunter2').toString('base64')],
+    ['in hexadecimal', 'hunter2', Buffer.from('hunter2').toString('hex')],
+    ['of a URL', 'postgres://root:hunter2%40@localhost/app', 'hunter2%40'],
+    ['of a URL, decoded', 'postgres://root:hunter2%40@localhost/app', 'hunter2@'],
+    ['of JSON', '{"db":{"pw":"hunter2"}}', 'hunter2'],
+    ['of a list of pairs', 'Server=db;Password=hunter2;Database=app', 'hunter2'],
+    ['of a key in one line', '-----BEGIN-----\\nhunter2\\n-----END-----', 'hunter2'],
+    ['in quotes', '"hunter2"', 'hunter2'],
+  ])('is not shown %s', (_how, value, shown) => {
+    vi.stubEnv('DB', value);
+    expect(thrown(`no login: ${shown}`)).toBe(
+      shown.includes('user') ? 'Error: no login: user…x.' : 'Error: no login: …',
+    );
+  });
+
+  it('of npm is not shown if it is a token', () => {
+    vi.stubEnv('npm_config__authToken', 'hunter2');
+    vi.stubEnv('npm_config_cache', '/var/cache');
+    expect(thrown('hunter2 in /var/cache')).toBe('Error: … in /var/cache.');
+  });
+
+  it('that is a short word leaves longer ones alone', () => {
+    vi.stubEnv('DB_TYPE', 'post');
+    expect(thrown('postgres is not installed: npm install postgres')).toBe(
+      'Error: postgres is not installed: npm install postgres.',
+    );
+  });
+
+  it('that names a package is not shown by the hint to install it', () => {
+    vi.stubEnv('DB', 'hunter2');
+    const error = Object.assign(new Error("Cannot find module 'hunter2'"), { code: 'MODULE_NOT_FOUND' });
+    expect(loadMessage(error)).toMatch(/^Error: Cannot find module '…'. Install …\./);
+  });
+});
+
 describe('shortMessage', () => {
   it.each([
     [new TypeError('x is not a function'), 'TypeError: x is not a function.'],
     [new Error('Nothing to see here.'), 'Error: Nothing to see here.'],
     [new Error('Why?'), 'Error: Why?'],
     [new Error('first\nsecond'), 'Error: first.'],
+    [
+      new Error('Failed the validation:\n\n - port is missing\n - host'),
+      'Error: Failed the validation: - port is missing.',
+    ],
+    [new Error('It ended:'), 'Error: It ended:.'],
+    [new Error('[\n  {\n    "path": ["PORT"]\n  }\n]'), 'Error: [ { "path": ["PORT"] } ].'],
     [
       errorWith({ code: 'ERR_MODULE_NOT_FOUND' }, "Cannot find package 'x'"),
       "Error: Cannot find package 'x'.",
