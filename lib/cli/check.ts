@@ -7,7 +7,7 @@ import { EXIT } from './exit';
 import type { Invocation } from './flags';
 import type { Output } from './output';
 import { textOf } from './report-text';
-import { loadSources } from './sources';
+import { inputsOf, loadSources } from './sources';
 import { writeWhole } from './write-whole';
 
 /** How a report is written into a file. */
@@ -55,7 +55,7 @@ export async function check(
       ? `${JSON.stringify(report, undefined, 2)}\n`
       : textOf(snapshots, report, file === undefined ? output : PLAIN);
     if (file === undefined) await output.result(text);
-    else writeWhole('--output', file, text);
+    else writeWhole('--output', file, text, inputsOf(invocation, sources));
     const code = exitCodeOf(report);
     decide(code);
     return code;

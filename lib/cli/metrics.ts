@@ -7,7 +7,7 @@ import { Connections } from './connections';
 import { EXIT } from './exit';
 import type { Invocation } from './flags';
 import type { Output } from './output';
-import { loadSources } from './sources';
+import { inputsOf, loadSources } from './sources';
 import { writeWhole } from './write-whole';
 
 /**
@@ -44,7 +44,7 @@ export async function metrics(
     const readings = await monitor.readExported();
     const exposition = await registry.metrics();
     if (textfile === undefined) await output.result(exposition);
-    else writeWhole('--textfile', textfile, exposition);
+    else writeWhole('--textfile', textfile, exposition, inputsOf(invocation, sources));
     const code = readings.every(({ status }) => status === 'read') ? EXIT.upToDate : EXIT.unknown;
     decide(code);
     return code;

@@ -9,6 +9,7 @@ import { onDataSource } from './data-source-trap';
 import type { Invocation } from './flags';
 import { isNestModule } from './is-nest-module';
 import { exportsOfKind, FileLoader, type LoadedFile } from './load';
+import { sqliteFile } from './read-only';
 import { LOADING } from './still-loading';
 import { withTimeout } from './with-timeout';
 
@@ -27,6 +28,16 @@ export function loadSources(
       `The files were not loaded within ${LOADING / 1000} s. Look for a promise or a provider that never settles.`,
     );
   });
+}
+
+/** The files that the command line names, and the databases that are files. */
+export function inputsOf(
+  { dataSources, module }: Invocation,
+  sources: ReadonlyMap<string, DataSource>,
+): readonly string[] {
+  const named = namedFiles(dataSources).map(({ name }) => name);
+  const databases = Array.from(sources.values(), ({ options }) => sqliteFile({ ...options }));
+  return [...named, module, ...databases].filter((file) => file !== undefined);
 }
 
 async function load({

@@ -22,10 +22,19 @@ const READABLE_BY_ALL = 0o644;
  * the process with the temporary file left behind.
  *
  * @param flag - as a message names it
+ * @param inputs - files that the command reads: none of them is replaced
  * @throws {@link CommandError} if it cannot be written
  */
-export function writeWhole(flag: string, name: string, content: string): void {
+export function writeWhole(
+  flag: string,
+  name: string,
+  content: string,
+  inputs: readonly string[] = [],
+): void {
   const file = targetOf(flag, name);
+  if (inputs.some((input) => existsSync(input) && realpathSync(input) === file)) {
+    throw new CommandError(`${flag} ${name} is a file that this command reads. Give the path of another.`);
+  }
   // A collector reads every file that ends in .prom. In containers, all processes have the same number.
   const suffix = randomBytes(6).toString('hex');
   const temporary = join(dirname(file), `.${basename(file)}.${suffix}.tmp`);
@@ -41,7 +50,8 @@ export function writeWhole(flag: string, name: string, content: string): void {
     renameSync(temporary, file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    rmSync(temporary, { force: true });
+    // A path that cannot be opened cannot be removed.
+    if (existsSync(temporary)) rmSync(temporary, { force: true });
     throw new CommandError(
       `${flag} ${name} could not be written (${code}). Check that its folder exists and is writable.`,
     );

@@ -278,6 +278,20 @@ describe('--output', PATIENCE, () => {
     expect(readdirSync(project.path('out')).sort()).toEqual(['.keep', 'report.json']);
   });
 
+  it.each([
+    ['check', '--output'],
+    ['metrics', '--textfile'],
+  ])('of %s is no file that the command reads', async (name, flag) => {
+    project.dataSource('data-source.js');
+    for (const file of ['data-source.js', 'data-source.js.sqlite']) {
+      const before = readFileSync(project.path(file));
+      const ended = await run(`${name} -d a=data-source.js#AppDataSource ${flag} ${file}`);
+      expect(ended.stderr).toMatch(/ is a file that this command reads\. /);
+      expectOneLine(ended);
+      expect(readFileSync(project.path(file)).equals(before)).toBe(true);
+    }
+  });
+
   it('has the text, as wide as it is and without colors, also if nothing is printed', async () => {
     project.dataSource('data-source.js', { before: 'process.chdir("/");' });
     const ended = await run('check -d data-source.js -q -o report.txt', { FORCE_COLOR: '1' });

@@ -104,6 +104,31 @@ describe('writeWhole', () => {
     expect(() => writeWhole('--textfile', join(folder, 'gone/migrations.prom'), '')).toThrow('(ENOENT)');
   });
 
+  it.each(['migrations.prom/x', `${'x'.repeat(250)}`, `${'x'.repeat(300)}`])(
+    'says so if the path cannot be one: %s',
+    (name) => {
+      expect(() => writeWhole('--output', join(folder, name), '')).toThrow(
+        /could not be written \((ENOTDIR|ENAMETOOLONG)\)/,
+      );
+      expect(readdirSync(folder)).toEqual(['migrations.prom']);
+    },
+  );
+
+  it('replaces no file that the command reads, not even through a link', () => {
+    const link = join(folder, 'link.prom');
+    symlinkSync(file, link);
+    for (const [output, input] of [
+      [file, file],
+      [link, file],
+      [file, link],
+    ] as const) {
+      expect(() => writeWhole('--output', output, 'new\n', [join(folder, 'gone'), input])).toThrow(
+        `--output ${output} is a file that this command reads.`,
+      );
+    }
+    expect(readFileSync(file, 'utf8')).toBe('as it was\n');
+  });
+
   it('says so if it is a folder', () => {
     mkdirSync(join(folder, 'folder'));
     expect(() => writeWhole('--textfile', join(folder, 'folder'), '')).toThrow('folder is no file.');
