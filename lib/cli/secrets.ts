@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+
 /** Variables that say where a process runs. Messages about files would say little without them. */
 const HARMLESS =
   /^(_|CI|HOME|HOSTNAME|INIT_CWD|LANG|LC_\w+|LOGNAME|NODE_ENV|OLDPWD|PATH|PWD|SHELL|SHLVL|TERM|TMPDIR|TZ|USER|npm_(?!.*(?:auth|pass|token|TOKEN))\w+)$/;
@@ -30,7 +33,8 @@ export function withoutSecrets(text: string): string {
 function valuesOfEnvironment(): string[] {
   const values = [startedWith, process.env]
     .flatMap((environment) => Object.entries(environment))
-    .filter(([name]) => !HARMLESS.test(name))
+    // The path of what there is says where the process runs, as of the tsconfig.json for a loader.
+    .filter(([name, value = '']) => !HARMLESS.test(name) && !(isAbsolute(value) && existsSync(value)))
     .flatMap(([, value = '']) => [value, ...partsOf(value)])
     .flatMap((value) => [value.trim(), JSON.stringify(value).slice(1, -1), encodeURIComponent(value)]);
   return [...new Set(values)].filter(({ length }) => length >= SHORTEST).sort((a, b) => b.length - a.length);

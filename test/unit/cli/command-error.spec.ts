@@ -1,4 +1,7 @@
+import { mkdtempSync, rmdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { shortMessage } from '../../../lib/cli/command-error';
@@ -50,6 +53,15 @@ describe('a value of the environment', () => {
     vi.stubEnv('npm_config__authToken', 'hunter2');
     vi.stubEnv('npm_config_cache', '/var/cache');
     expect(thrown('hunter2 in /var/cache')).toBe('Error: … in /var/cache.');
+  });
+
+  it('that is the path of a file hides no file beside it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'configuration-'));
+    vi.stubEnv('TS_NODE_PROJECT', folder);
+    expect(thrown(`${folder}/data-source.ts:1:32`)).toBe(`Error: ${folder}/data-source.ts:1:32.`);
+    rmdirSync(folder);
+    vi.stubEnv('DB', '/hunter2/hunter2/hunter2');
+    expect(thrown('/hunter2/hunter2/hunter2')).toBe('Error: …');
   });
 
   it('that is a short word leaves longer ones alone', () => {
