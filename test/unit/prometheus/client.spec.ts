@@ -147,7 +147,7 @@ describe('of a workspace whose test runner is in another folder than the applica
 
   it('the default is of the one that the script finds if none is in use, and a registry has its own', async () => {
     const [runner, application] = [install('.'), install('apps/orders')];
-    const { clientOf, defaultRegistry } = await import('../../../lib/prometheus/client.js');
+    const { clientOf, registryOf } = await import('../../../lib/prometheus/client.js');
     expect(registryOf(undefined)).toBe((runner('prom-client') as typeof promClient).register);
     const own = application('prom-client') as typeof promClient;
     expect(clientOf(new own.Registry())).toBe(own);
