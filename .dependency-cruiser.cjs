@@ -1,7 +1,8 @@
 /**
  * The directions of imports in lib/: data-source, migration → monitor, runs → metrics, verdict → the rooms
  * of those who ask (prometheus, opentelemetry, health, gate, status, cli), none of which imports another (but cli, which
- * prints metrics) → http. options beside them; module, instrument-migrations and index on top.
+ * prints metrics) → http. options beside them, and review, which compares code and is there for cli alone;
+ * module, instrument-migrations and index on top.
  */
 const errorFile = '^lib/prometheus-migrations\\.errors\\.ts$';
 const shared = [errorFile, '^lib/(application-places|clock|logger)\\.ts$'];
@@ -65,7 +66,14 @@ module.exports = {
     room('health', 'migration', 'monitor', 'options', 'verdict'),
     room('gate', 'monitor', 'options', 'verdict'),
     room('status', 'monitor', 'verdict'),
-    room('cli', 'data-source', 'migration', 'monitor', 'options', 'prometheus', 'verdict'),
+    room('review', 'migration/state'),
+    room('cli', 'data-source', 'migration', 'monitor', 'options', 'prometheus', 'review', 'verdict'),
+    {
+      name: 'review-is-for-the-command-line',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: '^lib/(cli|review)/' },
+      to: { path: '^lib/review/' },
+    },
     room('http', 'health', 'options', 'prometheus', 'status', 'verdict'),
     {
       name: 'typeorm-as-types-only',

@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { CommandError } from './command-error';
 import { GuardedDataSource, Refusal, timedOut } from './guarded';
-import { loadMessage, placeOf } from './load-error';
+import { brokenMigrations } from './load-error';
 import { LOADING } from './still-loading';
 import { withTimeout } from './with-timeout';
 
@@ -57,10 +57,7 @@ export class Connections {
     if (fault === undefined) {
       return note(`${alias}: its initialize() failed. ${loadMessage(ownError)}${placeOf(ownError)}`);
     }
-    note(
-      `${alias}: the files of its migrations could not be loaded. ${loadMessage(fault)}${placeOf(fault)} ` +
-        'Look at the paths in the option migrations; TypeScript files need a loader (--import or --require).',
-    );
+    note(brokenMigrations(alias, fault));
   }
 
   /** One that hid from the trap is harmless as long as nobody has connected it. */

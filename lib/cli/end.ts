@@ -4,6 +4,11 @@ import { EXIT } from './exit';
 /** How a process ends before the command has decided: somebody calls `process.exit()`, or nothing is left to do. */
 export type EarlyEnd = 'exit' | 'idle';
 
+export const ENDED_EARLY: Readonly<Record<EarlyEnd, string>> = {
+  exit: 'A loaded file ended the process before the migrations could be read.',
+  idle: 'A loaded file waits for something that never comes: look for a promise that nothing settles.',
+};
+
 /**
  * The one way out of the process: its exit code is what the command decides, and otherwise that it could not tell.
  *

@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { suggestion } from '../options/did-you-mean';
+import { FINDINGS } from '../review/judge';
 import { FORBIDDEN } from '../verdict/verdict';
 import { CommandError } from './command-error';
 
 export const COMMANDS = {
   check: 'Tells by its exit code whether every migration is applied.',
   metrics: 'Prints the metrics once, for a textfile collector or a Job.',
+  review: 'Tells before a merge which migrations of a branch will go wrong.',
 } as const;
 export type Command = keyof typeof COMMANDS;
 
@@ -20,17 +22,27 @@ export interface FlagRow {
   /** The commands that know it. */
   readonly commands: readonly Command[];
   readonly help: string;
-  readonly default?: string;
+  readonly default?: string | Readonly<Partial<Record<Command, string>>>;
   /** Turns the text into the value; `undefined` if it cannot. */
-  readonly parse?: (text: string) => unknown;
+  readonly parse?: (text: string, command: Command) => unknown;
   /** What a value must be, as a sentence. */
-  readonly rule?: string;
+  readonly rule?: string | ((command: Command) => string);
 }
 
-/** What `--fail-on` may name. What cannot be read is no policy: it always exits with 2. */
-const FAIL_ON = FORBIDDEN.filter((forbidden) => forbidden !== 'unreadable');
+/** What `--fail-on` may name. What cannot be told is no policy: it always exits with 2. */
+const FAIL_ON: Readonly<Partial<Record<Command, readonly string[]>>> = {
+  check: FORBIDDEN.filter((forbidden) => forbidden !== 'unreadable'),
+  review: FINDINGS,
+};
+const FAIL_ON_NAMES = Object.entries(FAIL_ON)
+  .map(([command, names]) => `${command}: ${names.join(', ')}`)
+  .join('; ');
+/** What `review` prints. */
+const FORMATS: readonly string[] = ['text', 'json', 'github'];
 
-const BOTH: readonly Command[] = ['check', 'metrics'];
+const ALL = Object.keys(COMMANDS) as readonly Command[];
+const REPORTS: readonly Command[] = ['check', 'review'];
+const READS: readonly Command[] = ['check', 'metrics'];
 /** Timers hold no more milliseconds. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -40,31 +52,31 @@ export const FLAGS = {
     short: 'd',
     value: '[alias=]file[#export]',
     multiple: true,
-    commands: BOTH,
+    commands: ALL,
     help: 'A file that exports a TypeORM DataSource; #export names one of several. Repeat it for several. Without an alias the connection is called "default", or after the export or the file if there are several without one.',
   },
   module: {
     short: 'm',
     value: 'file',
-    commands: BOTH,
+    commands: ALL,
     help: 'A file that exports a Nest module: every DataSource that its application would export is read. Constructors and factories of its providers run; lifecycle hooks such as onModuleInit do not.',
   },
   import: {
     value: 'module',
     multiple: true,
-    commands: BOTH,
+    commands: ALL,
     help: 'An ES module to load first, as with `node --import`.',
   },
   require: {
     short: 'r',
     value: 'module',
     multiple: true,
-    commands: BOTH,
+    commands: ALL,
     help: 'A CommonJS module to load first, as with `node --require`.',
   },
   timeout: {
     value: 'ms',
-    commands: BOTH,
+    commands: READS,
     default: '3000',
     help: 'Milliseconds in which a connection must be made, and again in which it must answer.',
     parse: (text) => numberWithin(text, 1, LONGEST_TIMER),
@@ -80,28 +92,49 @@ export const FLAGS = {
   },
   'fail-on': {
     value: 'list',
-    commands: ['check'],
-    default: 'unapplied',
-    help: `What exits with 1, separated by commas: ${FAIL_ON.join(', ')}. An unreadable connection always exits with 2.`,
-    parse: (text) => {
+    commands: REPORTS,
+    default: { check: 'unapplied', review: FINDINGS.filter((kind) => kind !== 'no-down').join() },
+    help: `What exits with 1, separated by commas. ${FAIL_ON_NAMES}. What cannot be told always exits with 2.`,
+    parse: (text, command) => {
       const names = text.split(',').map((name) => name.trim());
-      return names.every((name) => (FAIL_ON as readonly string[]).includes(name)) ? names : undefined;
+      return names.every((name) => FAIL_ON[command]?.includes(name)) ? names : undefined;
     },
-    rule: `Give one or more of ${FAIL_ON.join(', ')}, separated by commas. What cannot be read always exits with 2.`,
+    rule: (command) =>
+      `Give one or more of ${FAIL_ON[command]?.join(', ')}, separated by commas. What cannot be told always exits with 2.`,
+  },
+  base: {
+    short: 'b',
+    value: 'ref',
+    commands: ['review'],
+    help: 'The branch that this one is merged into, as origin/main; or a tag or a commit. git must have it here: nothing is fetched.',
+  },
+  allow: {
+    value: 'migration',
+    multiple: true,
+    commands: ['review'],
+    help: 'The name of a migration that may be as it is, whatever is found about it.',
+  },
+  format: {
+    value: 'format',
+    commands: ['review'],
+    default: 'text',
+    help: `How the report is printed: ${FORMATS.join(', ')}. github adds annotations, which a workflow of GitHub shows at the lines of a pull request.`,
+    parse: (text) => (FORMATS.includes(text) ? text : undefined),
+    rule: `Give one of ${FORMATS.join(', ')}.`,
   },
   json: {
-    commands: ['check'],
-    help: 'Print the report as JSON (docs/report.schema.json).',
+    commands: REPORTS,
+    help: 'Print the report as JSON (docs/report.schema.json, docs/review.schema.json).',
   },
   quiet: {
     short: 'q',
-    commands: ['check'],
+    commands: REPORTS,
     help: 'Print nothing: only the exit code counts. Processes and workers that your files start may print all the same.',
   },
   output: {
     short: 'o',
     value: 'path',
-    commands: ['check'],
+    commands: REPORTS,
     help: 'Write the report into this file instead, whole or not at all. Processes and workers that your files start may print to stdout; nothing else gets into this file.',
   },
   textfile: {
@@ -109,8 +142,8 @@ export const FLAGS = {
     commands: ['metrics'],
     help: 'Write the metrics into this file instead, whole or not at all, for the textfile collector of node_exporter.',
   },
-  help: { short: 'h', commands: BOTH, help: 'Print the help.' },
-  version: { short: 'v', commands: BOTH, help: 'Print the version.' },
+  help: { short: 'h', commands: ALL, help: 'Print the help.' },
+  version: { short: 'v', commands: ALL, help: 'Print the version.' },
 } as const satisfies Readonly<Record<string, FlagRow>>;
 
 export type Flag = keyof typeof FLAGS;
@@ -127,6 +160,9 @@ export interface Invocation {
   /** Seconds. */
   readonly wait: number;
   readonly failOn: readonly string[];
+  readonly base: string | undefined;
+  readonly allow: readonly string[];
+  readonly format: string;
   readonly json: boolean;
   readonly quiet: boolean;
   /** Absolute: a loaded file may change the working directory. */
@@ -159,8 +195,8 @@ export function parseInvocation(args: readonly string[]): Invocation {
     return given === undefined ? undefined : resolve(given);
   };
   const list = (flag: Flag) => (values[flag] as string[] | undefined) ?? [];
-  const parsed = <T>(flag: 'timeout' | 'wait' | 'fail-on') =>
-    FLAGS[flag].parse(text(flag) ?? FLAGS[flag].default) as T;
+  const parsed = <T>(flag: 'timeout' | 'wait' | 'fail-on' | 'format') =>
+    FLAGS[flag].parse(text(flag) ?? defaultOf(FLAGS[flag], command) ?? '', command ?? 'check') as T;
   return {
     command,
     dataSources: list('data-source'),
@@ -169,7 +205,10 @@ export function parseInvocation(args: readonly string[]): Invocation {
     requires: list('require'),
     timeout: parsed('timeout'),
     wait: parsed('wait'),
-    failOn: parsed('fail-on'),
+    failOn: parsed('fail-on') ?? [],
+    base: text('base'),
+    allow: list('allow'),
+    format: values['json'] === true ? 'json' : parsed('format'),
     json: values['json'] === true,
     quiet: values['quiet'] === true,
     output: path('output'),
@@ -182,6 +221,11 @@ export function parseInvocation(args: readonly string[]): Invocation {
 /** The rows of {@link FLAGS}, in their order. */
 export function rows(): [name: string, row: FlagRow][] {
   return Object.entries<FlagRow>(FLAGS);
+}
+
+/** What a flag of a command is if it is not given. */
+export function defaultOf({ default: fallback }: FlagRow, command: Command = 'check'): string | undefined {
+  return typeof fallback === 'object' ? fallback[command] : fallback;
 }
 
 function parseOption({ short, value, multiple = false }: FlagRow) {
@@ -222,8 +266,9 @@ function checkFlag({ name, rawName, value }: OptionToken, command: Command | und
     if (value !== undefined) throw new CommandError(`${rawName} takes no value. Leave "${value}" out.`);
   } else if (value === undefined || value === '') {
     throw new CommandError(`${rawName} needs a value: ${rawName} <${row.value}>`);
-  } else if (row.parse !== undefined && row.parse(value) === undefined) {
-    throw new CommandError(`${rawName} is "${value}". ${row.rule}`);
+  } else if (row.parse !== undefined && row.parse(value, command ?? 'check') === undefined) {
+    const rule = typeof row.rule === 'function' ? row.rule(command ?? 'check') : row.rule;
+    throw new CommandError(`${rawName} is "${value}". ${rule}`);
   }
 }
 

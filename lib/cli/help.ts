@@ -1,4 +1,4 @@
-import { type Command, COMMANDS, type FlagRow, rows } from './flags';
+import { type Command, COMMANDS, defaultOf, type FlagRow, rows } from './flags';
 
 const NAME = 'nestjs-prometheus-migrations';
 
@@ -12,6 +12,11 @@ const EXAMPLES: Readonly<Record<Command, readonly string[]>> = {
     'metrics --data-source dist/data-source.js',
     'metrics --data-source dist/data-source.js --textfile migrations.prom',
   ],
+  review: [
+    'review --data-source src/data-source.ts --base origin/main',
+    'review -d src/data-source.ts -b origin/main --format github',
+    'review -d src/data-source.ts -b origin/main --allow CreateOrders1767225600000',
+  ],
 };
 
 const EXIT_CODES: Readonly<Record<Command, readonly string[]>> = {
@@ -24,6 +29,12 @@ const EXIT_CODES: Readonly<Record<Command, readonly string[]>> = {
   metrics: [
     '0    every connection could be read',
     '2    a connection could not be read (metrics are printed all the same), or a file or flag is wrong',
+    '130  interrupted (SIGINT)',
+  ],
+  review: [
+    '0    nothing is found that --fail-on names',
+    '1    something is found that --fail-on names, and that is not allowed',
+    '2    it cannot be told: git does not have the base, or a file or a flag is wrong',
     '130  interrupted (SIGINT)',
   ],
 };
@@ -40,7 +51,7 @@ function overview(): string {
     '',
     ...Object.entries(COMMANDS).map(([command, help]) => `  ${command.padEnd(width)}  ${help}`),
     '',
-    `${NAME} <command> --help tells more. Neither command writes to a database.`,
+    `${NAME} <command> --help tells more. No command writes to a database.`,
     '',
   ].join('\n');
 }
@@ -48,13 +59,13 @@ function overview(): string {
 function commandHelp(command: Command): string {
   const flags = rows().filter(([, row]) => row.commands.includes(command));
   return [
-    `Usage: ${NAME} ${command} --data-source <file> [flags]`,
+    `Usage: ${NAME} ${command} --data-source <file>${command === 'review' ? ' --base <ref>' : ''} [flags]`,
     '',
     COMMANDS[command],
-    "It writes nothing to a database, whatever the DataSource's options say.",
+    PROMISES[command],
     '',
     'Flags:',
-    ...flags.flatMap(([name, row]) => flagLines(name, row)),
+    ...flags.flatMap(([name, row]) => flagLines(name, row, command)),
     '',
     'Exit codes:',
     ...EXIT_CODES[command].map((line) => `  ${line}`),
@@ -68,10 +79,19 @@ function commandHelp(command: Command): string {
   ].join('\n');
 }
 
+const WRITES_NOTHING = "It writes nothing to a database, whatever the DataSource's options say.";
+const PROMISES: Readonly<Record<Command, string>> = {
+  check: WRITES_NOTHING,
+  metrics: WRITES_NOTHING,
+  review: 'It connects to no database, fetches nothing, and changes nothing in the repository.',
+};
+
 const INDENT = 6;
 const LINE = 90;
 
-function flagLines(name: string, { short, value, multiple, help, default: fallback }: FlagRow): string[] {
+function flagLines(name: string, row: FlagRow, command: Command): string[] {
+  const { short, value, multiple, help } = row;
+  const fallback = defaultOf(row, command);
   const names = `  ${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` <${value}>`}`;
   const more = [multiple ? '(repeatable)' : '', fallback === undefined ? '' : `(default: ${fallback})`];
   return [

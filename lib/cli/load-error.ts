@@ -12,6 +12,14 @@ export function loadMessage(error: unknown, loader?: string): string {
   return `${text === undefined ? shortMessage(error) : shortMessage({ name: nameOf(error), message: text })}${hint(error, loader)}`;
 }
 
+/** Why the migrations of a connection cannot be loaded, and what to do about it. */
+export function brokenMigrations(alias: string, error: unknown): string {
+  return (
+    `${alias}: the files of its migrations could not be loaded. ${loadMessage(error)}${placeOf(error)} ` +
+    'Look at the paths in the option migrations; TypeScript files need a loader (--import or --require).'
+  );
+}
+
 /** The application's file in which an error came up, as a sentence; nothing if it is not known. */
 export function placeOf(error: unknown): string {
   const { requireStack, stack } = (error ?? {}) as { requireStack?: unknown; stack?: unknown };

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError, shortMessage } from './command-error';
-import { type EarlyEnd, End } from './end';
+import { End, ENDED_EARLY } from './end';
 import { EXIT, SIGNAL_EXIT } from './exit';
-import { type Command, type Invocation, parseInvocation } from './flags';
+import { type Command, COMMANDS, type Invocation, parseInvocation } from './flags';
 import { helpOf } from './help';
 import { Output } from './output';
 import { logTo } from '../logger';
@@ -12,11 +12,6 @@ import { PrometheusMigrationsError } from '../prometheus-migrations.errors';
 
 const output = new Output(process.stdout, process.stderr);
 const end = new End(process, (how) => output.note(ENDED_EARLY[how]));
-
-const ENDED_EARLY: Readonly<Record<EarlyEnd, string>> = {
-  exit: 'A loaded file ended the process before the migrations could be read.',
-  idle: 'A loaded file waits for something that never comes: look for a promise that nothing settles.',
-};
 
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
@@ -46,7 +41,9 @@ async function run(invocation: Invocation): Promise<number> {
     return EXIT.upToDate;
   }
   if (command === undefined)
-    throw new CommandError('There is no command. Known are: check, metrics. --help tells more.');
+    throw new CommandError(
+      `There is no command. Known are: ${Object.keys(COMMANDS).join(', ')}. --help tells more.`,
+    );
   if (dataSources.length === 0 && module === undefined) {
     throw new CommandError(`${command} needs a file: --data-source <file>, or --module <file>.`);
   }
@@ -62,6 +59,7 @@ const decide = (code: number) => end.decide(code);
 const RUN: Readonly<Record<Command, (invocation: Invocation) => Promise<number>>> = {
   check: async (invocation) => (await import('./check.js')).check(invocation, output, decide),
   metrics: async (invocation) => (await import('./metrics.js')).metrics(invocation, output, decide),
+  review: async (invocation) => (await import('./review.js')).review(invocation, output, decide),
 };
 
 function ignore(): void {}

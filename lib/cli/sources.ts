@@ -13,17 +13,42 @@ import { sqliteFile } from './read-only';
 import { LOADING } from './still-loading';
 import { withTimeout } from './with-timeout';
 
+/** The files that the command line names, and what is loaded before them. */
+export interface Sources {
+  readonly files: readonly NamedFile[];
+  readonly module: string | undefined;
+  readonly imports: readonly string[];
+  readonly requires: readonly string[];
+}
+
+/** @throws {@link CommandError} for a file that cannot be named so */
+export function sourcesOf({ dataSources, module, imports, requires }: Invocation): Sources {
+  return { files: namedFiles(dataSources), module, imports, requires };
+}
+
 /**
  * The DataSources that the command line names, by alias; not connected, unless their files did that.
  *
  * @throws {@link CommandError} for a file that cannot be used
  */
-export function loadSources(
+export async function loadSources(
   invocation: Invocation,
   connections: Connections,
 ): Promise<ReadonlyMap<string, DataSource>> {
-  onDataSource(connections.guard);
-  return withTimeout(load(invocation), LOADING, () => {
+  return loadNamed(sourcesOf(invocation), connections.guard);
+}
+
+/**
+ * Likewise.
+ *
+ * @param made - called with every DataSource while its constructor runs
+ */
+export function loadNamed(
+  sources: Sources,
+  made: (dataSource: DataSource) => void,
+): Promise<ReadonlyMap<string, DataSource>> {
+  onDataSource(made);
+  return withTimeout(load(sources), LOADING, () => {
     return new CommandError(
       `The files were not loaded within ${LOADING / 1000} s. Look for a promise or a provider that never settles.`,
     );
@@ -40,15 +65,10 @@ export function inputsOf(
   return [...named, module, ...databases].filter((file) => file !== undefined);
 }
 
-async function load({
-  dataSources,
-  module,
-  imports,
-  requires,
-}: Invocation): Promise<ReadonlyMap<string, DataSource>> {
+async function load({ files, module, imports, requires }: Sources): Promise<ReadonlyMap<string, DataSource>> {
   const loader = new FileLoader({ imports, requires });
   const named: DataSourceCandidate[] = [];
-  for (const { alias, name, key } of namedFiles(dataSources)) {
+  for (const { alias, name, key } of files) {
     named.push({ alias, dataSource: await dataSourceIn(name, exportOf(name, key, await loader.load(name))) });
   }
   if (module === undefined) return nameDataSources(named, []).named;
@@ -59,7 +79,7 @@ async function load({
   return nameDataSources(named, found).named;
 }
 
-interface NamedFile {
+export interface NamedFile {
   readonly alias: string;
   readonly name: string;
   /** The export, if it is named. */

@@ -3,6 +3,7 @@ import { check } from '../../lib/cli/check';
 import { type Command, parseInvocation } from '../../lib/cli/flags';
 import { metrics } from '../../lib/cli/metrics';
 import { Output } from '../../lib/cli/output';
+import { review } from '../../lib/cli/review';
 import { MARK } from '../../lib/data-source/brand';
 import { logTo } from '../../lib/logger';
 
@@ -32,7 +33,7 @@ export interface Result {
   readonly stderr: string;
 }
 
-const COMMANDS: Readonly<Record<Command, typeof check>> = { check, metrics };
+const COMMANDS: Readonly<Record<Command, typeof check>> = { check, metrics, review };
 
 /**
  * Runs the command in this process, as `main.ts` does in one of its own.

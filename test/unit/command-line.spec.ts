@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EXIT, SIGNAL_EXIT } from '../../lib/cli/exit';
-import { parseInvocation, rows } from '../../lib/cli/flags';
+import { COMMANDS, type FlagRow, parseInvocation, rows } from '../../lib/cli/flags';
 import { codeBlocks, page, readProjectFile, tableIn } from '../support/documents';
 
 const source = page('docs/command-line.md');
@@ -12,8 +12,8 @@ describe('docs/command-line.md', () => {
     const expected = rows().map(([name, { short, value, multiple, commands, help, default: fallback }]) => [
       `\`${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` <${value}>`}\`` +
         (multiple ? ', repeatable' : ''),
-      fallback === undefined ? '' : `\`${fallback}\``,
-      commands.length === 2 ? 'both' : `\`${commands.join()}\``,
+      defaultCell(fallback),
+      commands.length === Object.keys(COMMANDS).length ? 'all' : commands.map(code).join(', '),
       help,
     ]);
 
@@ -31,9 +31,11 @@ describe('docs/command-line.md', () => {
     }
   });
 
-  const commands = ['command-line', 'gates'].flatMap((name) =>
+  const commands = ['command-line', 'gates', 'review'].flatMap((name) =>
     codeBlocks(page(`docs/${name}.md`), 'sh', 'ini', '', 'yaml')
-      .flatMap((code) => code.match(/(?:nestjs-prometheus-migrations|main\.js) (?:check|metrics) .*/g) ?? [])
+      .flatMap(
+        (code) => code.match(/(?:nestjs-prometheus-migrations|main\.js) (?:check|metrics|review) .*/g) ?? [],
+      )
       .map((line) => line.replace(/ (\||\|\|) .*/, '')),
   );
 
@@ -46,7 +48,7 @@ describe('docs/command-line.md', () => {
   });
 
   it('explains messages that there are', () => {
-    const sources = ['lib/cli', 'lib/verdict'].flatMap((folder) =>
+    const sources = ['lib/cli', 'lib/review', 'lib/verdict'].flatMap((folder) =>
       readdirSync(join(__dirname, '../..', folder)).map((file) => readProjectFile(`${folder}/${file}`)),
     );
     const code = sources.join('\n');
@@ -65,3 +67,13 @@ describe('docs/command-line.md', () => {
     expect(readProjectFile('README.md')).toContain('(docs/command-line.md)');
   });
 });
+
+const code = (text: string) => `\`${text}\``;
+
+/** A flag may have a default of its own for each command. */
+function defaultCell(fallback: FlagRow['default'] = ''): string {
+  if (typeof fallback === 'string') return fallback && code(fallback);
+  return Object.entries(fallback)
+    .map(([command, value]) => `${code(command)}: ${code(value)}`)
+    .join(', ');
+}

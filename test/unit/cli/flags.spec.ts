@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CommandError } from '../../../lib/cli/command-error';
-import { COMMANDS, FLAGS, parseInvocation, rows } from '../../../lib/cli/flags';
+import { COMMANDS, defaultOf, FLAGS, parseInvocation, rows } from '../../../lib/cli/flags';
 
 const parse = (text: string) => parseInvocation(text === '' ? [] : text.split(' '));
 
@@ -16,6 +16,9 @@ describe('parseInvocation', () => {
       timeout: 3000,
       wait: 0,
       failOn: ['unapplied'],
+      base: undefined,
+      allow: [],
+      format: 'text',
       json: false,
       quiet: false,
       output: undefined,
@@ -39,6 +42,11 @@ describe('parseInvocation', () => {
     ['check --fail-on unapplied', { failOn: ['unapplied'] }],
     ['metrics --textfile a.prom', { command: 'metrics', textfile: join(process.cwd(), 'a.prom') }],
     ['check -o /tmp/report.json', { output: '/tmp/report.json' }],
+    ['review', { failOn: ['late', 'edited', 'removed', 'clash', 'not-loaded'] }],
+    ['review --fail-on no-down,late', { failOn: ['no-down', 'late'] }],
+    ['review -b origin/main --allow A1 --allow B2', { base: 'origin/main', allow: ['A1', 'B2'] }],
+    ['review --json', { format: 'json' }],
+    ['review --format github', { format: 'github' }],
     ['-h', { help: true }],
     ['metrics -h', { command: 'metrics', help: true }],
     ['-v', { version: true }],
@@ -54,8 +62,8 @@ describe('parseInvocation', () => {
   it.each([
     ['chekc', '"chekc" is not a command. Did you mean check?'],
     ['METRICS', '"METRICS" is not a command. Did you mean metrics?'],
-    ['migrate', '"migrate" is not a command. Known are: check, metrics.'],
-    ['toString', '"toString" is not a command. Known are: check, metrics.'],
+    ['migrate', '"migrate" is not a command. Known are: check, metrics, review.'],
+    ['toString', '"toString" is not a command. Known are: check, metrics, review.'],
     ['check a.js', '"a.js" is one word too many. Files are passed as --data-source a.js'],
     ['check -- --json', '"--json" is one word too many. Files are passed as --data-source --json'],
     ['check --data-sources a.js', '--data-sources is not a flag. Did you mean --data-source?'],
@@ -66,19 +74,23 @@ describe('parseInvocation', () => {
     ['check --__proto__', '--__proto__ is not a flag. Known are: --data-source, '],
     ['check -x', '-x is not a flag. Known are: '],
     ['check -qx', '-x is not a flag. Known are: '],
+    ['check --base main', '--base is not a flag of check, but of review.'],
+    ['review --timeout 5', '--timeout is not a flag of review, but of check and metrics.'],
+    ['review --format xml', '--format is "xml". Give one of text, json, github.'],
+    ['review --fail-on unapplied', '--fail-on is "unapplied". Give one or more of late, edited, removed, '],
     ['check --textfile a', '--textfile is not a flag of check, but of metrics.'],
-    ['metrics --output a', '--output is not a flag of metrics, but of check.'],
+    ['metrics --output a', '--output is not a flag of metrics, but of check and review.'],
     ['metrics --wait 5', '--wait is not a flag of metrics, but of check.'],
-    ['metrics --json', '--json is not a flag of metrics, but of check.'],
-    ['metrics -q', '-q is not a flag of metrics, but of check.'],
-    ['metrics --fail-on unknown', '--fail-on is not a flag of metrics, but of check.'],
+    ['metrics --json', '--json is not a flag of metrics, but of check and review.'],
+    ['metrics -q', '-q is not a flag of metrics, but of check and review.'],
+    ['metrics --fail-on unknown', '--fail-on is not a flag of metrics, but of check and review.'],
     ['check --json=yes', '--json takes no value. Leave "yes" out.'],
     ['check --data-source', '--data-source needs a value: --data-source <[alias=]file[#export]>'],
     ['check -d', '-d needs a value: -d <[alias=]file[#export]>'],
     ['check --module=', '--module needs a value: --module <file>'],
     [
       'check --module a --module b',
-      '--module is given twice. Only --data-source, --import, --require can be repeated.',
+      '--module is given twice. Only --data-source, --import, --require, --allow can be repeated.',
     ],
     ['check --wait 5 --wait 6', '--wait is given twice. '],
     ['check -m a --module b', '--module is given twice. '],
@@ -93,7 +105,7 @@ describe('parseInvocation', () => {
     ['check --wait --json', '--wait is "--json". '],
     [
       'check --fail-on pending',
-      '--fail-on is "pending". Give one or more of unapplied, unknown, out-of-order, no-migrations, separated by commas. What cannot be read always exits with 2.',
+      '--fail-on is "pending". Give one or more of unapplied, unknown, out-of-order, no-migrations, separated by commas. What cannot be told always exits with 2.',
     ],
     ['check --fail-on unknown,', '--fail-on is "unknown,". '],
     ['check --fail-on unreadable', '--fail-on is "unreadable". Give one or more of unapplied, unknown, '],
@@ -111,7 +123,10 @@ describe('FLAGS', () => {
   });
 
   it.each(rows())('--%s: its default is one that it takes', (_name, row) => {
-    if (row.default !== undefined) expect(row.parse?.(row.default)).toBeDefined();
+    for (const command of row.commands) {
+      const fallback = defaultOf(row, command);
+      if (fallback !== undefined) expect(row.parse?.(fallback, command)).toBeDefined();
+    }
     expect(row.parse === undefined).toBe(row.rule === undefined);
   });
 
@@ -134,6 +149,9 @@ describe('FLAGS', () => {
         'quiet',
         'fail-on',
         'textfile',
+        'base',
+        'allow',
+        'format',
       ]),
     );
   });

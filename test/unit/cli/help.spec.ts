@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Command, COMMANDS, rows } from '../../../lib/cli/flags';
+import { type Command, COMMANDS, defaultOf, rows } from '../../../lib/cli/flags';
 import { helpOf } from '../../../lib/cli/help';
 
 const NAMES = Object.keys(COMMANDS) as Command[];
@@ -18,7 +18,9 @@ describe('helpOf', () => {
 
   it.each(NAMES)('of %s has every flag of it, and no other', (command) => {
     const text = helpOf(command);
-    for (const [name, { short, value, commands, help, default: fallback, multiple }] of rows()) {
+    for (const [name, row] of rows()) {
+      const { short, value, commands, help, multiple } = row;
+      const fallback = defaultOf(row, command);
       const line = text
         .split('\n')
         .find((candidate) => new RegExp(`^ +(-\\w, )?--${name}( |$)`).test(candidate));
@@ -37,6 +39,7 @@ describe('helpOf', () => {
   it.each([
     ['check', ['0 ', '1 ', '2 ', '130 ']],
     ['metrics', ['0 ', '2 ', '130 ']],
+    ['review', ['0 ', '1 ', '2 ', '130 ']],
   ] as const)('of %s has every exit code', (command, codes) => {
     const section = helpOf(command).split('Exit codes:\n')[1]?.split('\n\n')[0] ?? '';
     expect(section.split('\n').map((line) => line.trim().slice(0, line.trim().indexOf(' ') + 1))).toEqual(

@@ -1,0 +1,85 @@
+import { type Finding, type FindingKind, FINDINGS } from './judge';
+
+/** A finding that is meant to be. */
+export interface Allowance {
+  readonly kinds: readonly FindingKind[];
+  readonly reason: string;
+  /** Path from the repository's root. */
+  readonly file: string;
+  readonly line: number;
+}
+
+/** A comment that looks like an allowance, and is none. */
+export interface BrokenAllowance {
+  readonly file: string;
+  readonly line: number;
+}
+
+const MARK = /^\s*(?:.*?(?:\/\/|\/\*)|\*)\s*migration-review:(.*)$/;
+const ALLOWANCE = /^\s*allow\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s+because\s+(\S.*?)\s*(?:\*\/\s*)?$/;
+
+/** The allowances in the comments of a file. */
+export function allowancesIn(file: string, text: string): (Allowance | BrokenAllowance)[] {
+  if (!text.includes('migration-review:')) return [];
+  return text.split('\n').flatMap((content, index) => {
+    const [, words] = MARK.exec(content) ?? [];
+    if (words === undefined) return [];
+    const [, kinds = '', reason = ''] = ALLOWANCE.exec(words) ?? [];
+    const named = kinds.split(',').map((kind) => kind.trim());
+    const place = { file, line: index + 1 };
+    return areKinds(named) ? [{ ...place, kinds: named, reason }] : [place];
+  });
+}
+
+function areKinds(names: readonly string[]): names is FindingKind[] {
+  return names.every((name) => (FINDINGS as readonly string[]).includes(name));
+}
+
+/** Who allows a finding, and why if that is said. */
+export type AllowedBy = { readonly by: 'flag' } | { readonly by: 'comment'; readonly reason: string };
+
+/** Matches findings with allowances, and knows which of these nothing needs. */
+export class Allowances {
+  private readonly comments: readonly Allowance[];
+  private readonly broken: readonly BrokenAllowance[];
+  private readonly used = new Set<string | Allowance>();
+
+  /**
+   * @param names - of migrations, from the command line
+   * @param comments - of all files that are judged
+   */
+  constructor(
+    private readonly names: readonly string[],
+    comments: readonly (Allowance | BrokenAllowance)[],
+  ) {
+    this.comments = comments.filter((comment) => 'kinds' in comment);
+    this.broken = comments.filter((comment) => !('kinds' in comment));
+  }
+
+  allow({ kind, migration, file }: Finding): AllowedBy | undefined {
+    const isNamed = this.names.includes(migration);
+    const comment = this.comments.find((each) => each.file === file && each.kinds.includes(kind));
+    if (isNamed) this.used.add(migration);
+    if (comment !== undefined) this.used.add(comment);
+    if (comment !== undefined) return { by: 'comment', reason: comment.reason };
+    return isNamed ? { by: 'flag' } : undefined;
+  }
+
+  /** What to say about allowances that nothing needs, or that cannot be read; once all findings are asked about. */
+  notes(): string[] {
+    const names = [...new Set(this.names)].filter((name) => !this.used.has(name));
+    return [
+      ...names.map((name) => `--allow ${name} is not needed: nothing is found about it. Leave it out.`),
+      ...this.comments
+        .filter((comment) => !this.used.has(comment))
+        .map(
+          ({ file, line, kinds }) =>
+            `${file}:${line} allows ${kinds.join(', ')}, and nothing needs it any more. Remove the comment.`,
+        ),
+      ...this.broken.map(
+        ({ file, line }) =>
+          `${file}:${line} allows nothing. Write: migration-review: allow edited because … (known are ${FINDINGS.join(', ')}).`,
+      ),
+    ];
+  }
+}

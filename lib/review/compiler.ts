@@ -1,0 +1,24 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type * as typescript from 'typescript';
+import { ReviewError } from './review-error';
+
+export type Ts = typeof typescript;
+
+/**
+ * The compiler of a project.
+ *
+ * @throws {@link ReviewError} if the project has none, or one without an API as that of TypeScript 7
+ */
+export function compilerOf(folder: string): Ts {
+  try {
+    const ts = createRequire(join(folder, 'data-source.js'))('typescript') as Partial<Ts>;
+    if (typeof ts.createSourceFile === 'function') return ts as Ts;
+  } catch {
+    // As one that has no compiler.
+  }
+  throw new ReviewError(
+    'There is no parser to compare code with: a review needs the package typescript, for JavaScript as well. ' +
+      'Install it (npm install --save-dev typescript@6).',
+  );
+}

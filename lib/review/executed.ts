@@ -1,0 +1,242 @@
+import { basename, extname } from 'node:path';
+import type * as typescript from 'typescript';
+import type { Ts } from './compiler';
+
+type Node = typescript.Node;
+
+/**
+ * What a class executes, or a whole file, as a text to be compared: no comments, white space, types, or quotes. Besides
+ * the class it has what the class refers to in its file, and the file's statements that run when it is loaded.
+ */
+export function executedBy(
+  ts: Ts,
+  source: typescript.SourceFile,
+  root?: typescript.ClassLikeDeclaration,
+): string {
+  const file = new FileScope(ts, source);
+  const parts: string[] = [];
+  const seen = new Set<string>();
+  const add = (nodes: readonly Node[], label: string): void => {
+    const writer = new Writer(ts);
+    for (const node of nodes) writer.write(node, node === root);
+    parts.push(`${label}:${writer.text}`);
+    for (const name of [...writer.references].sort()) {
+      const declaration = file.declarations.get(name);
+      if (seen.has(name) || declaration === undefined) continue;
+      seen.add(name);
+      if (typeof declaration === 'string') parts.push(`${name}:${declaration}`);
+      else if (declaration !== root) add([declaration], name);
+    }
+  };
+  add(root === undefined ? file.all : [root], '');
+  if (root !== undefined) add(file.effects, '!');
+  return parts.join('\n');
+}
+
+/** The statements at the top of a file. */
+class FileScope {
+  /** By name; of an import, a text that says what is imported. */
+  readonly declarations = new Map<string, Node | string>();
+  /** What runs when the file is loaded, and is no declaration. */
+  readonly effects: Node[] = [];
+  readonly all: Node[] = [];
+
+  constructor(
+    private readonly ts: Ts,
+    source: typescript.SourceFile,
+  ) {
+    for (const statement of source.statements) this.add(statement);
+  }
+
+  private add(statement: typescript.Statement): void {
+    const { ts } = this;
+    if (ts.isImportDeclaration(statement)) this.addImport(statement);
+    else if (ts.isVariableStatement(statement)) {
+      this.all.push(statement);
+      for (const declaration of statement.declarationList.declarations)
+        this.bind(declaration.name, declaration);
+    } else if (
+      ts.isFunctionDeclaration(statement) ||
+      ts.isClassDeclaration(statement) ||
+      ts.isEnumDeclaration(statement)
+    ) {
+      this.all.push(statement);
+      if (statement.name !== undefined) this.declarations.set(statement.name.text, statement);
+    } else if (this.isEffect(statement)) {
+      this.all.push(statement);
+      this.effects.push(statement);
+    } else if (ts.isExportAssignment(statement)) this.all.push(statement);
+  }
+
+  private bind(name: typescript.BindingName, declaration: Node): void {
+    if (this.ts.isIdentifier(name)) this.declarations.set(name.text, declaration);
+    else for (const element of name.elements) if ('name' in element) this.bind(element.name, declaration);
+  }
+
+  private addImport({ importClause, moduleSpecifier }: typescript.ImportDeclaration): void {
+    if (importClause === undefined) return;
+    const from = moduleName((moduleSpecifier as typescript.StringLiteral).text);
+    const { name, namedBindings } = importClause;
+    if (name !== undefined) this.declarations.set(name.text, `import default of ${from}`);
+    if (namedBindings === undefined) return;
+    if (this.ts.isNamespaceImport(namedBindings)) {
+      this.declarations.set(namedBindings.name.text, `import * of ${from}`);
+      return;
+    }
+    for (const element of namedBindings.elements) {
+      const imported = (element.propertyName ?? element.name).text;
+      this.declarations.set(element.name.text, `import ${imported} of ${from}`);
+    }
+  }
+
+  private isEffect(statement: typescript.Statement): boolean {
+    const { ts } = this;
+    const isDeclaration =
+      ts.isExportDeclaration(statement) ||
+      ts.isExportAssignment(statement) ||
+      ts.isInterfaceDeclaration(statement) ||
+      ts.isTypeAliasDeclaration(statement) ||
+      ts.isImportEqualsDeclaration(statement);
+    if (isDeclaration) return false;
+    return !(ts.isExpressionStatement(statement) && isExportOrDirective(ts, statement.expression));
+  }
+}
+
+/** Whether a statement only exports something, as CommonJS does it, or is a directive such as 'use strict'. */
+function isExportOrDirective(ts: Ts, expression: typescript.Expression): boolean {
+  if (ts.isStringLiteral(expression)) return true;
+  const target = ts.isBinaryExpression(expression)
+    ? expression.left
+    : ts.isCallExpression(expression)
+      ? expression.arguments[0]
+      : undefined;
+  let root: Node | undefined = target;
+  while (root !== undefined && ts.isPropertyAccessExpression(root)) root = root.expression;
+  return root !== undefined && ts.isIdentifier(root) && (root.text === 'exports' || root.text === 'module');
+}
+
+/** A module without its folder and its ending: a file that moves imports the same by other paths. */
+function moduleName(specifier: string): string {
+  const name = specifier.replace(/\/index(\.\w+)?$/, '');
+  return /^[./]/.test(name)
+    ? basename(name, /^\.[cm]?[jt]sx?$/.test(extname(name)) ? extname(name) : '')
+    : (name.split('/').at(-1) ?? name);
+}
+
+/** Writes a syntax tree as a text that is the same for whatever executes the same. */
+class Writer {
+  text = '';
+  /** Names that are used, other than those of properties. */
+  readonly references = new Set<string>();
+  private readonly erased: ReadonlySet<typescript.SyntaxKind>;
+
+  constructor(private readonly ts: Ts) {
+    const { SyntaxKind: kind } = ts;
+    this.erased = new Set([
+      kind.AbstractKeyword,
+      kind.DeclareKeyword,
+      kind.DefaultKeyword,
+      kind.EmptyStatement,
+      kind.ExclamationToken,
+      kind.ExportKeyword,
+      kind.ImplementsKeyword,
+      kind.IndexSignature,
+      kind.InterfaceDeclaration,
+      kind.OverrideKeyword,
+      kind.PrivateKeyword,
+      kind.ProtectedKeyword,
+      kind.PublicKeyword,
+      kind.QuestionToken,
+      kind.ReadonlyKeyword,
+      kind.SemicolonClassElement,
+      kind.TypeAliasDeclaration,
+      kind.TypeParameter,
+    ]);
+  }
+
+  /** @param isRoot - whether the node is the class that is compared: its own name is not */
+  write(given: Node, isRoot = false): void {
+    const node = this.unwrapped(given);
+    if (this.isErased(node)) return;
+    const value = this.valueOf(node);
+    if (value !== undefined) {
+      this.text += `${value};`;
+      return;
+    }
+    this.text += `${node.kind}${this.flagsOf(node)}(`;
+    const { name } = node as { name?: Node };
+    this.ts.forEachChild(node, (child) => {
+      if (child !== name) this.write(child);
+      else if (!isRoot) this.writeName(node, child);
+    });
+    this.text += ')';
+  }
+
+  /** What a node stands for, if it is a leaf: of literals, the value. */
+  private valueOf(node: Node): string | undefined {
+    const { ts } = this;
+    if (ts.isIdentifier(node)) {
+      this.references.add(node.text);
+      return node.text;
+    }
+    if (ts.isStringLiteralLike(node)) return JSON.stringify(node.text);
+    if (ts.isCallExpression(node)) return this.imported(node);
+    const { text } = node as { text?: unknown };
+    return typeof text === 'string' ? `${node.kind}${JSON.stringify(text)}` : undefined;
+  }
+
+  /** A `require()` or an `import()` of one module. */
+  private imported({ expression, arguments: args }: typescript.CallExpression): string | undefined {
+    const { ts } = this;
+    const [specifier] = args;
+    if (args.length !== 1 || specifier === undefined || !ts.isStringLiteral(specifier)) return undefined;
+    const isImport =
+      expression.kind === ts.SyntaxKind.ImportKeyword ||
+      (ts.isIdentifier(expression) && expression.text === 'require');
+    return isImport ? `import of ${moduleName(specifier.text)}` : undefined;
+  }
+
+  /** The name of a property is no reference, with or without quotes. */
+  private writeName(node: Node, name: Node): void {
+    const { ts } = this;
+    const isProperty =
+      ts.isPropertyAssignment(node) || ts.isPropertyAccessExpression(node) || ts.isClassElement(node);
+    const { text } = name as { text?: unknown };
+    if (isProperty && typeof text === 'string' && !ts.isPrivateIdentifier(name)) this.text += `.${text};`;
+    else this.write(name);
+  }
+
+  /** What the children of a node do not tell. */
+  private flagsOf(node: Node): string {
+    const { ts } = this;
+    if (ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node)) return `/${node.operator}`;
+    // `let` becomes `const` by a linter.
+    if (ts.isVariableDeclarationList(node)) return node.flags & ts.NodeFlags.BlockScoped ? '' : '/var';
+    return ts.isParameter(node) && node.modifiers?.some(ts.isModifier) === true ? '/property' : '';
+  }
+
+  private unwrapped(node: Node): Node {
+    const { ts } = this;
+    const isWrapper =
+      ts.isParenthesizedExpression(node) ||
+      ts.isAsExpression(node) ||
+      ts.isSatisfiesExpression(node) ||
+      ts.isNonNullExpression(node) ||
+      ts.isTypeAssertionExpression(node) ||
+      ts.isExpressionWithTypeArguments(node);
+    return isWrapper ? this.unwrapped(node.expression) : node;
+  }
+
+  private isErased(node: Node): boolean {
+    const { ts } = this;
+    if (this.erased.has(node.kind) || ts.isTypeNode(node)) return true;
+    if (ts.isHeritageClause(node)) return node.token === ts.SyntaxKind.ImplementsKeyword;
+    if (ts.isMethodDeclaration(node) || ts.isFunctionDeclaration(node) || ts.isConstructorDeclaration(node)) {
+      return node.body === undefined;
+    }
+    // A field without a value is a type, mostly.
+    if (ts.isPropertyDeclaration(node)) return node.initializer === undefined;
+    if (ts.isParameter(node)) return ts.isIdentifier(node.name) && node.name.text === 'this';
+    return ts.isExpressionStatement(node) && ts.isStringLiteral(node.expression);
+  }
+}

@@ -1,0 +1,105 @@
+import type * as typescript from 'typescript';
+import type { Ts } from './compiler';
+
+/**
+ * The classes that a file exports and declares itself, by their own names; `undefined` if it exports anything else that
+ * TypeORM would look into: functions, lists, or what other files define.
+ */
+export function exportedClasses(ts: Ts, source: typescript.SourceFile): string[] | undefined {
+  const local = new Set(
+    source.statements.flatMap((each) => (ts.isClassDeclaration(each) && each.name ? [each.name.text] : [])),
+  );
+  const names = new Set<string>();
+  for (const statement of source.statements) {
+    const found = exportedBy(ts, statement, local);
+    if (found === undefined) return undefined;
+    for (const name of found) names.add(name);
+  }
+  return [...names];
+}
+
+function exportedBy(
+  ts: Ts,
+  statement: typescript.Statement,
+  local: ReadonlySet<string>,
+): readonly string[] | undefined {
+  if (ts.isExportDeclaration(statement)) {
+    if (statement.isTypeOnly) return [];
+    const { exportClause: clause, moduleSpecifier } = statement;
+    if (moduleSpecifier !== undefined || clause === undefined || !ts.isNamedExports(clause)) return undefined;
+    return declared(
+      clause.elements.map(({ propertyName, name }) => (propertyName ?? name).text),
+      local,
+    );
+  }
+  if (ts.isExportAssignment(statement)) return exportedValue(ts, statement.expression, local);
+  if (ts.isExpressionStatement(statement)) return assigned(ts, statement.expression, local);
+  if (!isExported(ts, statement)) return [];
+  if (ts.isClassDeclaration(statement)) return statement.name && [statement.name.text];
+  const isType = ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement);
+  if (isType) return [];
+  const isConstant =
+    ts.isVariableStatement(statement) &&
+    statement.declarationList.declarations.every(({ initializer }) => isPlain(ts, initializer));
+  return isConstant ? [] : undefined;
+}
+
+function isExported(ts: Ts, statement: typescript.Statement): boolean {
+  return (
+    ts.canHaveModifiers(statement) &&
+    statement.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true
+  );
+}
+
+/** Whether TypeORM would find no class in a value. */
+function isPlain(ts: Ts, value: typescript.Expression | undefined): boolean {
+  return value !== undefined && (ts.isLiteralExpression(value) || ts.isTemplateExpression(value));
+}
+
+function declared(names: readonly string[], local: ReadonlySet<string>): readonly string[] | undefined {
+  return names.every((name) => local.has(name)) ? names : undefined;
+}
+
+function exportedValue(
+  ts: Ts,
+  value: typescript.Expression,
+  local: ReadonlySet<string>,
+): readonly string[] | undefined {
+  if (ts.isIdentifier(value)) return declared([value.text], local);
+  if (ts.isClassExpression(value)) return value.name && [value.name.text];
+  if (!ts.isObjectLiteralExpression(value)) return undefined;
+  const names = value.properties.map((property) =>
+    ts.isShorthandPropertyAssignment(property) ? property.name.text : '',
+  );
+  return declared(names, local);
+}
+
+/** What a statement of a CommonJS file exports. */
+function assigned(
+  ts: Ts,
+  expression: typescript.Expression,
+  local: ReadonlySet<string>,
+): readonly string[] | undefined {
+  const text = (node: typescript.Node): string =>
+    ts.isPropertyAccessExpression(node)
+      ? `${text(node.expression)}.${node.name.text}`
+      : ts.isIdentifier(node)
+        ? node.text
+        : '';
+  if (ts.isBinaryExpression(expression)) {
+    const isExport = /^(module\.exports|exports\.\w+|module\.exports\.\w+)$/.test(text(expression.left));
+    // tsc writes `exports.A = exports.B = void 0` before the classes.
+    if (!isExport) return [];
+    if (ts.isVoidExpression(expression.right)) return [];
+    if (ts.isBinaryExpression(expression.right)) return assigned(ts, expression.right, local);
+    return exportedValue(ts, expression.right, local);
+  }
+  if (!ts.isCallExpression(expression)) return [];
+  const isOfExports = expression.arguments.some((argument) => /^(module\.)?exports$/.test(text(argument)));
+  const isMark = text(expression.expression) === 'Object.defineProperty' && isEsModuleMark(ts, expression);
+  return isOfExports && !isMark ? undefined : [];
+}
+
+function isEsModuleMark(ts: Ts, { arguments: [, name] }: typescript.CallExpression): boolean {
+  return name !== undefined && ts.isStringLiteral(name) && name.text === '__esModule';
+}
