@@ -91,6 +91,19 @@ export class History {
     this.write('node_modules/@swc-node/register/index.js', LOADER);
   }
 
+  /** Installs a package of the workspace. */
+  linkPackage(name: string, folder: string): void {
+    const link = this.path(`node_modules/${name}`);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(this.path(folder), link, 'junction');
+  }
+
+  /** Installs another package in the place of one. */
+  replacePackage(name: string, code: string): void {
+    rmSync(this.path(`node_modules/${name}`));
+    this.write(`node_modules/${name}/index.js`, code);
+  }
+
   path(name: string): string {
     return join(this.folder, name);
   }
