@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { CommandError } from './command-error';
 import { GuardedDataSource, Refusal, timedOut } from './guarded';
-import { brokenMigrations } from './load-error';
+import { brokenMigrations, loadMessage, placeOf } from './load-error';
 import { LOADING } from './still-loading';
 import { withTimeout } from './with-timeout';
 

@@ -31,6 +31,7 @@ const REQUIRED = [
   'dist/lib/index.d.ts',
   'docs/command-line.md',
   'docs/report.schema.json',
+  'docs/review.schema.json',
   'docs/runbooks.md',
   'monitoring/generate.mjs',
   'monitoring/grafana/migrations.json',

@@ -47,10 +47,9 @@ describe('a repository', TIMEOUT, () => {
   it('may have no remote, and any ref as base', async () => {
     history.git('tag', 'v1', 'main');
 
-    for (const base of ['main', 'v1', 'refs/heads/main', history.git('rev-parse', 'main')]) {
-      expect(await command.findings(history, ...[]), base).toEqual(LATE);
+    for (const base of ['v1', 'refs/heads/main', history.git('rev-parse', 'main')]) {
       const { stdout } = await command.run(history.folder, '-d', 'src/data-source.ts', '--base', base);
-      expect(stdout).toContain(LATE[0]?.replace(' ', '  '));
+      expect(stdout, base).toContain(LATE[0]?.replace(' ', '  '));
     }
   });
 
@@ -225,7 +224,7 @@ describe('it cannot tell', TIMEOUT, () => {
     const plain = other(path);
     plain.write('src/data-source.ts', ...dataSourceOf(GLOB));
 
-    expect(await fault('main', plain.folder)).toContain(`${plain.folder} is in no git repository`);
+    expect(await fault('main', plain.folder)).toMatch(/is in no git repository with a working tree/);
   });
 
   it('before the first commit', async () => {

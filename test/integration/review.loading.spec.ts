@@ -259,7 +259,7 @@ describe('it cannot tell', TIMEOUT, () => {
   it('if a migration cannot be loaded', async () => {
     history.commit();
     history.branch('feature');
-    history.write('src/migrations/broken.ts', 'export class Broken {');
+    history.write('src/migrations/broken.ts', "import './missing';");
 
     expect(await fault()).toContain('the files of its migrations could not be loaded.');
   });
@@ -273,15 +273,26 @@ describe('it cannot tell', TIMEOUT, () => {
   });
 
   it('without a parser', async () => {
+    history.write('migrations/1.js', `module.exports = class ${nameOf('One', 1)} { up() {} down() {} };`);
+    history.write(
+      'data-source.js',
+      "const { DataSource } = require('typeorm');",
+      "module.exports = new DataSource({ type: 'better-sqlite3', database: 'a', migrations: ['migrations/*.js'] });",
+    );
     history.commit();
     history.branch('feature');
-    history.change(fileOf('First', 1), (text) => text.replace('NOT NULL', ''));
+    history.change('migrations/1.js', (text) => text.replace('up() {}', 'up() { return 1; }'));
     history.replacePackage('typescript', 'module.exports = { version: "7.0.0" };');
 
-    expect(await fault()).toContain('npm install --save-dev typescript');
+    expect(await command.fault(history.folder, '-d', 'data-source.js', '-b', 'main')).toContain(
+      'npm install --save-dev typescript@6',
+    );
   });
+});
 
-  it('if only the class list of the base defines it', async () => {
+describe('a class in the file of the DataSource', TIMEOUT, () => {
+  it('is found', async () => {
+    history.migration('First', 1);
     history.write('src/data-source.ts', ...dataSourceOf('[]'));
     history.commit();
     history.branch('feature');

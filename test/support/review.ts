@@ -21,6 +21,7 @@ export class ReviewCommand {
     return this.fixture.remove();
   }
 
+  /** Runs it in a folder. */
   async run(folder: string, ...args: readonly string[]): Promise<Result> {
     const before = process.cwd();
     const { execArgv, env } = process;

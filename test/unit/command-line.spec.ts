@@ -3,9 +3,28 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EXIT, SIGNAL_EXIT } from '../../lib/cli/exit';
 import { COMMANDS, type FlagRow, parseInvocation, rows } from '../../lib/cli/flags';
+import { FINDINGS } from '../../lib/review/judge';
 import { codeBlocks, page, readProjectFile, tableIn } from '../support/documents';
+import { workflowErrors } from '../support/github-workflow';
 
 const source = page('docs/command-line.md');
+
+describe('docs/review.md', () => {
+  it('lists every finding there is, and no other', () => {
+    const rows = tableIn(page('docs/review.md'), 'findings');
+
+    expect(rows.map(([kind]) => kind)).toEqual(FINDINGS.map(code));
+  });
+
+  it('has a workflow that GitHub knows every field of', async () => {
+    const [workflow = ''] = codeBlocks(page('docs/review.md'), 'yaml');
+
+    expect(await workflowErrors(workflow)).toEqual([]);
+    expect(
+      await workflowErrors(workflow.replace('fetch-depth', 'depth').replace('runs-on', 'run-on')),
+    ).not.toEqual([]);
+  });
+});
 
 describe('docs/command-line.md', () => {
   it('lists every flag there is, and no other, as the help does', () => {
@@ -47,19 +66,19 @@ describe('docs/command-line.md', () => {
     expect(parseInvocation(line.split(' ').slice(1))).toMatchObject({ help: false });
   });
 
-  it('explains messages that there are', () => {
+  it.each(['command-line', 'review'])('docs/%s.md explains messages that there are', (name) => {
     const sources = ['lib/cli', 'lib/review', 'lib/verdict'].flatMap((folder) =>
       readdirSync(join(__dirname, '../..', folder)).map((file) => readProjectFile(`${folder}/${file}`)),
     );
-    const code = sources.join('\n');
-    const messages = tableIn(source, 'messages').flatMap(
+    const text = sources.join('\n');
+    const messages = tableIn(page(`docs/${name}.md`), 'messages').flatMap(
       ([cell = '']) => cell.match(/(?<=`)[^`]{2,}(?=`)/g) ?? [],
     );
     const own = messages.filter((message) => message !== 'npx' && !/^could not determine/.test(message));
 
-    expect(own.length).toBeGreaterThan(10);
+    expect(own.length).toBeGreaterThan(9);
     for (const fragment of own.flatMap((message) => message.split('…').map((part) => part.trim()))) {
-      expect(code).toContain(fragment);
+      expect(text).toContain(fragment);
     }
   });
 
