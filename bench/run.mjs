@@ -6,6 +6,7 @@ import { benchAgainst } from './against.mjs';
 import { benchCommandLine } from './command-line.mjs';
 import { benchHttp } from './http.mjs';
 import { benchReadings } from './readings.mjs';
+import { benchReview } from './review.mjs';
 import { benchStartup } from './startup.mjs';
 
 console.log(
@@ -24,4 +25,6 @@ console.log('\n## Start-up\n');
 await benchStartup();
 console.log('\n## Command line\n');
 benchCommandLine();
+console.log('\n## Review\n');
+benchReview();
 process.exit();

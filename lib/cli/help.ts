@@ -15,7 +15,7 @@ const EXAMPLES: Readonly<Record<Command, readonly string[]>> = {
   review: [
     'review --data-source src/data-source.ts --base origin/main',
     'review -d src/data-source.ts -b origin/main --format github',
-    'review -d src/data-source.ts -b main --allow CreateOrders1767225600000',
+    'review -d src/data-source.ts -b main --allow CreateCarts1767225600000',
   ],
 };
 
