@@ -219,10 +219,10 @@ function sameTimestamp({ timestamp, file }: SourceMigration, { removed }: Change
  * A timestamp after all of the base. It is before what the branch adds besides, if there is room: the order among them stays.
  */
 function freshTimestamp({ added }: Changes, newest: SourceMigration, now: number): number {
-  const later = added.map(({ timestamp }) => timestamp).filter((timestamp) => timestamp > newest.timestamp);
-  const next = newest.timestamp + 1;
-  const hasRoom = Math.min(...later) > next + added.length;
-  return later.length > 0 && hasRoom && now > Math.min(...later) - added.length ? next : Math.max(now, next);
+  const others = added.map(({ timestamp }) => timestamp).filter((timestamp) => timestamp > newest.timestamp);
+  const first = Math.max(now, newest.timestamp + 1);
+  const hasRoom = (start: number) => others.every((timestamp) => timestamp >= start + added.length);
+  return [first, newest.timestamp + 1].find(hasRoom) ?? Math.max(first, ...others.map((each) => each + 1));
 }
 
 function rename({ name }: SourceMigration, timestamp: number): string {
