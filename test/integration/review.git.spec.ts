@@ -166,8 +166,8 @@ function snapshotOf(path: string): string[] {
     (name) => !name.includes('node_modules'),
   );
   return names.sort().map((name) => {
-    const { size, mtimeMs, isDirectory } = Object.assign(statSync(join(path, name)));
-    return `${name} ${isDirectory ? '' : size} ${mtimeMs}`;
+    const { size, mtimeMs } = statSync(join(path, name));
+    return `${name} ${size} ${mtimeMs}`;
   });
 }
 
