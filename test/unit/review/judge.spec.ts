@@ -73,6 +73,11 @@ describe('judge', () => {
       { mergeBase: [one], branch: [migration(1, 'new', 'a.ts'), migration(1, 'code', 'b.ts')] },
       ['clash 1'],
     ],
+    [
+      'as old as the newest of the base',
+      { mergeBase: [one], branch: [one, { ...one, name: 'N1700000000001', file: 'n.ts' }] },
+      ['clash 1'],
+    ],
     ['no down()', { mergeBase: [one], branch: [one, migration(2, 'no down')] }, ['no-down 2']],
     [
       'no down() in the base',
