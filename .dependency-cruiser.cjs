@@ -1,5 +1,5 @@
 /**
- * The directions of imports in lib/: data-source, migration → monitor, runs → metrics, verdict → the rooms
+ * The directions of imports in lib/: data-source, migration → monitor, runs, drift → metrics, verdict → the rooms
  * of those who ask (prometheus, opentelemetry, health, gate, status, cli), none of which imports another (but cli, which
  * prints metrics) → http. options beside them, and review, which compares code and is there for cli alone;
  * module, instrument-migrations and index on top.
@@ -60,6 +60,14 @@ module.exports = {
     room('verdict', 'migration', 'monitor'),
     room('options', 'data-source', 'verdict'),
     room('runs', 'data-source', 'migration'),
+    room('drift', 'migration'),
+    {
+      name: 'drift-knows-no-nest',
+      comment: 'the command line judges drift as well, and runs without Nest',
+      severity: 'error',
+      from: { path: '^lib/drift/' },
+      to: { path: 'node_modules/@nestjs/' },
+    },
     room('metrics', 'migration', 'monitor', 'runs'),
     room('prometheus', 'metrics', 'monitor', 'options', 'runs'),
     room('opentelemetry', 'metrics', 'migration', 'monitor', 'options', 'runs'),

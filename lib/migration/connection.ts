@@ -9,6 +9,14 @@ const LOOK_EVERY = 10;
 /** Milliseconds that a server may take to close a connection before it is destroyed. */
 const CLOSE_TIMEOUT = 1000;
 
+/** What `QueryRunner.query()` takes beside the statement: its parameters, and whether the result is structured. */
+export type QueryArguments = [parameters?: unknown[], isStructured?: boolean];
+
+/** `QueryRunner.query()`, whichever result is asked for. */
+export interface Queryable {
+  query(statement: string, ...rest: QueryArguments): Promise<unknown>;
+}
+
 /**
  * A connection to the database for one collection, apart from the application's: what is read through
  * it is committed, and it can be destroyed without anybody missing it.
@@ -42,12 +50,12 @@ export class OwnConnection {
   }
 
   /** Sends one statement; throws what the driver throws. */
-  async query<Row>(statement: string): Promise<readonly Row[]> {
+  async query<Row>(statement: string, ...rest: QueryArguments): Promise<readonly Row[]> {
     if (this.pool !== undefined) await (this.connecting ??= this.connect(this.pool));
     for (;;) {
       while (this.isInTransaction()) await waitUnref(LOOK_EVERY);
       if (this.isGone) throw new MigrationFailure('timeout');
-      const { rows, mayBeUncommitted } = await this.send<Row>(statement);
+      const { rows, mayBeUncommitted } = await this.send<Row>(statement, rest);
       if (!mayBeUncommitted) return rows;
     }
   }
@@ -117,10 +125,13 @@ export class OwnConnection {
   }
 
   /** The rows, and whether a transaction began meanwhile, whose own they may be. */
-  private async send<Row>(statement: string): Promise<{ rows: readonly Row[]; mayBeUncommitted: boolean }> {
+  private async send<Row>(
+    statement: string,
+    rest: QueryArguments,
+  ): Promise<{ rows: readonly Row[]; mayBeUncommitted: boolean }> {
     this.statement = statement;
     try {
-      const rows = (await this.runner.query(statement)) as readonly Row[];
+      const rows = (await (this.runner as Queryable).query(statement, ...rest)) as readonly Row[];
       // Looked at no later than the application, which awaits its own ROLLBACK in the same way.
       return { rows, mayBeUncommitted: this.isInTransaction() };
     } finally {

@@ -166,7 +166,7 @@ function postgresProbe(table: string, schema: string | undefined): string {
 const NAME_COLUMN = "SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'name'";
 
 /** The names in the search_path, as one array `p`: what stands before current_schema() may not be used. */
-const SEARCH_PATH =
+export const SEARCH_PATH =
   `SELECT array_agg(coalesce(nullif(coalesce(replace(e[1], '""', '"'), lower(e[2])), '$user'), current_user)::name) p` +
   ` FROM regexp_matches(current_setting('search_path'), '"((?:[^"]|"")*)"|([^",[:space:]]+)', 'g') e`;
 

@@ -1,0 +1,103 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import { OwnConnection, type QueryArguments } from '../migration/connection';
+import { SchemaView } from './schema-view';
+import type { Session } from './session';
+
+/** Milliseconds that a statement waits for a lock: a migration that has to wait behind it waits no longer. */
+const LOCK_TIMEOUT = 1000;
+
+/** A connection of the application's pool. */
+abstract class PooledSession implements Session {
+  readonly view: SchemaView;
+  private readonly connection: OwnConnection;
+
+  constructor(dataSource: DataSource) {
+    this.view = new SchemaView(dataSource);
+    this.connection = new OwnConnection(this.view.dataSource);
+    this.view.adopt(this.runner);
+  }
+
+  abstract begin(): Promise<void>;
+  protected abstract rollBack(): Promise<void>;
+
+  get runner(): QueryRunner {
+    return this.connection.queryRunner;
+  }
+
+  query<Row>(statement: string, ...rest: QueryArguments): Promise<readonly Row[]> {
+    return this.connection.query<Row>(statement, ...rest);
+  }
+
+  async end(): Promise<void> {
+    try {
+      await this.rollBack();
+      // The pool was smaller before: it is so again.
+      if (this.connection.openedSocket === undefined) await this.connection.release();
+      else await this.connection.close();
+    } catch {
+      // Nobody may get a connection whose transaction is open still.
+      this.destroy();
+    }
+  }
+
+  destroy(): void {
+    try {
+      this.connection.destroy();
+    } catch {
+      // A driver's client of another shape than those that are known: the server ends its statement.
+    }
+  }
+}
+
+export class PostgresSession extends PooledSession {
+  constructor(
+    dataSource: DataSource,
+    private readonly timeout: number,
+  ) {
+    super(dataSource);
+  }
+
+  async begin(): Promise<void> {
+    await this.query('BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY');
+    await this.query(`SET LOCAL lock_timeout = ${Math.min(LOCK_TIMEOUT, this.timeout)}`);
+    await this.query(`SET LOCAL statement_timeout = ${this.timeout}`);
+  }
+
+  protected async rollBack(): Promise<void> {
+    await this.query('ROLLBACK');
+  }
+}
+
+/** MySQL and MariaDB. Their time-outs are the session's, which the application goes on to use: they are put back. */
+export class MysqlSession extends PooledSession {
+  private before: readonly { Variable_name: string; Value: string }[] = [];
+  private readonly limits: Readonly<Record<string, number>>;
+
+  constructor(dataSource: DataSource, timeout: number) {
+    super(dataSource);
+    this.limits = {
+      // Whole seconds.
+      lock_wait_timeout: Math.max(1, Math.round(Math.min(LOCK_TIMEOUT, timeout) / 1000)),
+      // MySQL: milliseconds.
+      max_execution_time: timeout,
+      // MariaDB: seconds.
+      max_statement_time: timeout / 1000,
+    };
+  }
+
+  async begin(): Promise<void> {
+    const names = Object.keys(this.limits).map((name) => `'${name}'`);
+    this.before = await this.query(`SHOW SESSION VARIABLES WHERE Variable_name IN (${names.join(', ')})`);
+    await this.set(this.before.map(({ Variable_name: name }) => `${name} = ${this.limits[name]}`));
+    await this.query('START TRANSACTION READ ONLY');
+  }
+
+  protected async rollBack(): Promise<void> {
+    await this.query('ROLLBACK');
+    await this.set(this.before.map(({ Variable_name: name, Value: value }) => `${name} = ${Number(value)}`));
+  }
+
+  private async set(variables: readonly string[]): Promise<void> {
+    if (variables.length > 0) await this.query(`SET SESSION ${variables.join(', ')}`);
+  }
+}

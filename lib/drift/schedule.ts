@@ -1,0 +1,67 @@
+import type { DataSource } from 'typeorm';
+import { clock } from '../clock';
+import { judgeDrift, type ReadState } from './judge';
+import type { DriftReading } from './reading';
+
+/** A connection whose drift is read. */
+export interface DriftTarget {
+  readonly connection: string;
+  readonly dataSource: DataSource;
+  readonly state: ReadState;
+}
+
+export interface DriftScheduleOptions {
+  /** Milliseconds between the end of one round and the start of the next. */
+  readonly interval: number;
+  /** Milliseconds that one connection may take. */
+  readonly timeout: number;
+  /** The connections, at each round anew. */
+  readonly targets: () => Iterable<DriftTarget>;
+  /** Called with each reading as soon as it is known. */
+  readonly onReading: (connection: string, reading: DriftReading) => void;
+}
+
+/** Reads drift on an interval of its own, one connection after the other, so that one schema at most is read at a time. */
+export class DriftSchedule {
+  private readonly stopping = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+  private round: Promise<void> | undefined;
+
+  constructor(private readonly options: DriftScheduleOptions) {}
+
+  /** Starts the first round at once. */
+  start(): void {
+    if (this.round !== undefined || this.stopping.signal.aborted) return;
+    this.round = this.run();
+  }
+
+  /** Reads nothing from now on: holds no connection once this has resolved. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    clock.clearTimeout(this.timer);
+    await this.round;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    try {
+      for (const target of this.options.targets()) {
+        if (signal.aborted) return;
+        await this.read(target);
+      }
+    } catch {
+      // The connections could not be listed: the next round asks again.
+    }
+    if (signal.aborted) return;
+    this.timer = clock.setTimeout(() => void (this.round = this.run()), this.options.interval).unref();
+  }
+
+  private async read({ connection, dataSource, state }: DriftTarget): Promise<void> {
+    const { signal } = this.stopping;
+    const reading = await judgeDrift(dataSource, state, { timeout: this.options.timeout, signal }).catch(
+      (): DriftReading => ({ skipped: 'other', checkedAt: Date.now() }),
+    );
+    // What a shutdown cut short tells nothing of the schema.
+    if (!signal.aborted) this.options.onReading(connection, reading);
+  }
+}
