@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { QueryRunner } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import type { DriftChange, DriftDifference } from './reading';
 
 /** Methods of a query runner that change one thing, which their second argument names. */
@@ -47,8 +47,14 @@ interface Call {
 /** Names the differences that a schema builder finds, by what it asks of its query runner. */
 export class DifferenceRecorder {
   readonly differences: DriftDifference[] = [];
+  /** What TypeORM puts before the name of a table that is the connection's own database's. */
+  private readonly prefix: string;
   /** TypeORM drops the indexes of a table all at once: their statements come in turns. */
   private readonly call = new AsyncLocalStorage<Call>();
+
+  constructor({ driver, options }: DataSource) {
+    this.prefix = options.type === 'mysql' || options.type === 'mariadb' ? `${driver.database}.` : '';
+  }
 
   /** Replaces the methods of a query runner by which the schema builder changes a schema. */
   listenTo(runner: QueryRunner): void {
@@ -58,7 +64,7 @@ export class DifferenceRecorder {
       if (original === undefined) return;
       const isPlural = method in PLURALS;
       methods[method] = (table, second, ...rest) =>
-        this.record(change, nameOf(table) ?? '', named(second), isPlural, () =>
+        this.record(change, this.tableOf(table), named(second), isPlural, () =>
           original.call(runner, table, second, ...rest),
         );
     };
@@ -68,6 +74,11 @@ export class DifferenceRecorder {
       replace(method, change, (items) => (Array.isArray(items) ? items : [undefined]));
     }
     this.countStatements(methods);
+  }
+
+  private tableOf(table: unknown): string {
+    const name = nameOf(table) ?? '';
+    return name.startsWith(this.prefix) ? name.slice(this.prefix.length) : name;
   }
 
   private countStatements(methods: Record<string, Method>): void {

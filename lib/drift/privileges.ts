@@ -41,15 +41,33 @@ export async function assertMissing(
   const { type } = session.view.dataSource.options;
   if (type !== 'mysql' && type !== 'mariadb') return;
   for (const { change, table, name } of differences) {
-    const path = table
-      .split('.')
-      .map((part) => session.view.driver.escape(part))
-      .join('.');
-    const select = (what: string) =>
-      session.query(`SELECT ${what} FROM ${path} LIMIT 0`).catch((error: unknown) => {
-        if (!isMissingTable(error, type) && !isMissingColumn(error, type)) throw error;
-      });
-    if (change === 'create table') await select('1');
-    if (change === 'add column' && name !== undefined) await select(session.view.driver.escape(name));
+    if (change === 'create table') await select(session, '1', table);
+    if (change === 'add column') await select(session, session.view.driver.escape(name ?? ''), table);
+    if (change === 'create foreign key') await assertKeysVisible(session, table);
   }
 }
+
+/** Fails if the user has no right on what is selected, and not if it is missing. */
+async function select(session: Session, what: string, table: string): Promise<void> {
+  const { driver, dataSource } = session.view;
+  const path = table.split('.').map((part) => driver.escape(part));
+  try {
+    await session.query(`SELECT ${what} FROM ${path.join('.')} LIMIT 0`);
+  } catch (error) {
+    const { type } = dataSource.options;
+    if (!isMissingTable(error, type) && !isMissingColumn(error, type)) throw error;
+  }
+}
+
+/** MariaDB shows the columns of a foreign key to a user from whom it hides the key. */
+async function assertKeysVisible(session: Session, table: string): Promise<void> {
+  const path = table.split('.');
+  const hidden = await session.query(HIDDEN_KEY, [path.at(-2) ?? session.view.driver.database, path.at(-1)]);
+  if (hidden.length > 0) throw new DriftSkipped('denied');
+}
+
+const HIDDEN_KEY =
+  'SELECT 1 FROM information_schema.key_column_usage k WHERE table_schema = ? AND table_name = ?' +
+  ' AND referenced_table_name IS NOT NULL AND NOT EXISTS (SELECT 1 FROM information_schema.referential_constraints r' +
+  ' WHERE r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name' +
+  ' AND r.table_name = k.table_name) LIMIT 1';

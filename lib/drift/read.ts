@@ -102,7 +102,7 @@ async function compareSlice(
   withCache: boolean,
 ): Promise<readonly DriftDifference[]> {
   if (entities.length === 0 && !(withCache && session.view.hasCache)) return [];
-  const recorder = new DifferenceRecorder();
+  const recorder = new DifferenceRecorder(session.view.dataSource);
   const runner = builderRunner(session);
   recorder.listenTo(runner);
   const { upQueries } = await session.view.builder(entities, runner, withCache).log();

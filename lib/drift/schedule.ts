@@ -25,21 +25,21 @@ export interface DriftScheduleOptions {
 export class DriftSchedule {
   private readonly stopping = new AbortController();
   private timer: NodeJS.Timeout | undefined;
-  private round: Promise<void> | undefined;
+  private isStarted = false;
 
   constructor(private readonly options: DriftScheduleOptions) {}
 
   /** Starts the first round at once. */
   start(): void {
-    if (this.round !== undefined || this.stopping.signal.aborted) return;
-    this.round = this.run();
+    if (this.isStarted || this.stopping.signal.aborted) return;
+    this.isStarted = true;
+    void this.run();
   }
 
-  /** Reads nothing from now on: holds no connection once this has resolved. */
-  async stop(): Promise<void> {
+  /** Reads nothing from now on, and destroys the connection of a reading that is under way. */
+  stop(): void {
     this.stopping.abort();
     clock.clearTimeout(this.timer);
-    await this.round;
   }
 
   private async run(): Promise<void> {
@@ -53,7 +53,7 @@ export class DriftSchedule {
       // The connections could not be listed: the next round asks again.
     }
     if (signal.aborted) return;
-    this.timer = clock.setTimeout(() => void (this.round = this.run()), this.options.interval).unref();
+    this.timer = clock.setTimeout(() => void this.run(), this.options.interval).unref();
   }
 
   private async read({ connection, dataSource, state }: DriftTarget): Promise<void> {

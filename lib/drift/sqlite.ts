@@ -35,7 +35,7 @@ export class SqliteSession implements Session {
       databaseConnection: undefined,
       createDatabaseDirectory: async () => {},
     });
-    this.driver = this.view.driver as SqliteDriver;
+    this.driver = this.view.driver;
     const driverClass = Object.getPrototypeOf(dataSource.driver) as SqliteDriver;
     // Not the driver's own property: a guard that is bound to the first connection may stand there.
     this.runner = driverClass.createQueryRunner.call(this.driver, 'master');

@@ -107,7 +107,8 @@ const mysql: Protocol = {
       (bytes) => (bytes.length < 4 ? Infinity : 4 + bytes.readUIntLE(0, 3)),
       (message) => {
         const isCommand = message[3] === 0 && [COM_QUERY, COM_STMT_PREPARE].includes(message[4] ?? 0);
-        return isCommand ? text(message, 5).slice(0, 1) : [];
+        // MySQL 8 and later: two bytes of query attributes, of which there are none.
+        return isCommand ? text(message, message[5] === 0 ? 7 : 5).slice(0, 1) : [];
       },
     ),
 };

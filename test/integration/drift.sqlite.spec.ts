@@ -1,0 +1,204 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { DataSource, EntitySchema, Table } from 'typeorm';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openSession } from '../../lib/drift/open';
+import { readDrift } from '../../lib/drift/read';
+import { brief, driftOf, generated, makeSchema } from '../support/drift/case';
+import { chain } from '../support/drift/entities';
+import { StatementLog } from '../support/statements';
+
+let folder: string;
+let file: string;
+const opened: DataSource[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'drift-'));
+  file = join(folder, 'file.sqlite');
+});
+afterEach(async () => {
+  for (const dataSource of opened.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
+  await rm(folder, { recursive: true });
+});
+
+async function open(options: object = {}, count = 3): Promise<DataSource> {
+  const entities = chain(count).map((entity) => new EntitySchema(entity));
+  const all = { type: 'better-sqlite3' as const, database: file, entities, ...options };
+  const dataSource = await new DataSource(all).initialize();
+  opened.push(dataSource);
+  return dataSource;
+}
+
+async function openMade(options: object = {}, count = 3): Promise<DataSource> {
+  const dataSource = await open(options, count);
+  await makeSchema(dataSource);
+  return dataSource;
+}
+
+describe('Drift on SQLite', () => {
+  it.each([{}, { enableWAL: true }])('is read without a trace in the file, with %j', async (options) => {
+    const dataSource = await openMade(options);
+    await dataSource.query('CREATE INDEX by_hand ON t1 (id)');
+    const before = { names: await readdir(folder), bytes: await readFile(file) };
+    expect(await driftOf(dataSource)).toEqual(['drop index t1.by_hand 1']);
+    expect(await readdir(folder)).toEqual(before.names);
+    expect(before.bytes.equals(await readFile(file))).toBe(true);
+  });
+
+  it('cannot write: SQLite refuses it', async () => {
+    const session = openSession(await openMade(), 1000);
+    await session.begin();
+    await expect(session.query('DELETE FROM t0')).rejects.toThrow(/readonly/);
+    await session.end();
+  });
+
+  it('sends nothing through the connection of the application, and logs nothing', async () => {
+    const log = new StatementLog();
+    const verbose: unknown[] = [];
+    const dataSource = await openMade({
+      logger: log,
+      logging: true,
+      verbose: (sql: unknown) => verbose.push(sql),
+    });
+    log.take();
+    verbose.length = 0;
+    expect(await driftOf(dataSource)).toEqual([]);
+    expect(log.take()).toEqual([]);
+    expect(verbose).toEqual([]);
+  });
+
+  it('loses no statement that the application sends meanwhile', async () => {
+    const dataSource = await openMade({}, 60);
+    const runner = dataSource.createQueryRunner();
+    const names = Array.from({ length: 900 }, (_, index) => `made_${index}`);
+    let readings = 0;
+    let isDone = false;
+    const reading = (async () => {
+      while (!isDone) {
+        await readDrift(dataSource, { timeout: 10_000 });
+        readings += 1;
+      }
+    })();
+    for (const name of names) {
+      await runner.createTable(
+        new Table({ name, columns: [{ name: 'id', type: 'integer', isPrimary: true }] }),
+      );
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    isDone = true;
+    await reading;
+    const made = await dataSource.query(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'made_%'",
+    );
+    expect(made).toHaveLength(names.length);
+    expect(readings).toBeGreaterThan(1);
+  });
+
+  it('does not keep the application from committing', async () => {
+    const dataSource = await openMade({ timeout: 0 }, 60);
+    let commits = 0;
+    const reading = readDrift(dataSource, { timeout: 10_000 });
+    let isDone = false;
+    void reading.then(() => (isDone = true));
+    while (!isDone) {
+      await dataSource.transaction((manager) =>
+        manager.query('INSERT INTO t0 (id, code) VALUES (NULL, hex(randomblob(8)))'),
+      );
+      commits += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await reading).toMatchObject({ statements: 0 });
+    expect(commits).toBeGreaterThan(1);
+  });
+
+  it('does not wait for a transaction of the application, which would wait for it', async () => {
+    const dataSource = await openMade();
+    await dataSource.query('BEGIN EXCLUSIVE');
+    const startedAt = performance.now();
+    expect(await driftOf(dataSource)).toBe('timeout');
+    expect(performance.now() - startedAt).toBeLessThan(500);
+    await dataSource.query('ROLLBACK');
+    expect(await driftOf(dataSource)).toEqual([]);
+  });
+
+  it('counts in slices what migration:generate emits', async () => {
+    const dataSource = await openMade({}, 25);
+    await dataSource.query('ALTER TABLE t20 DROP COLUMN previousId');
+    await dataSource.query('CREATE INDEX by_hand ON t24 (code)');
+    await dataSource.query('DROP INDEX by_amount_3');
+    await dataSource.query('ALTER TABLE t3 DROP COLUMN amount');
+    await dataSource.query('ALTER TABLE t3 ADD COLUMN amount varchar');
+    const reading = await readDrift(dataSource, { timeout: 10_000 });
+    expect(reading).toMatchObject({ statements: await generated(dataSource) });
+    const whole = await readDrift(dataSource, { timeout: 10_000, whole: true });
+    expect([...brief(reading)].sort()).toEqual([...brief(whole)].sort());
+  });
+
+  it('reads attached databases', async () => {
+    const other = join(folder, 'other.sqlite');
+    const entity = new EntitySchema({
+      name: 'far',
+      database: other,
+      columns: { id: { type: Number, primary: true }, v: { type: Number } },
+    });
+    const dataSource = await openMade({ entities: [entity] });
+    expect(await driftOf(dataSource)).toEqual([]);
+    const attached = new Database(other);
+    attached.exec('CREATE INDEX by_hand ON far (v)');
+    attached.close();
+    expect(await driftOf(dataSource)).toHaveLength(1);
+  });
+
+  it('prepares its connection as the application does, but for what would write', async () => {
+    const prepareDatabase = (database: Database.Database) => {
+      database.function('twice', (value) => Number(value) * 2);
+      database.exec('CREATE TABLE IF NOT EXISTS prepared (id integer)');
+    };
+    const dataSource = await openMade({ prepareDatabase });
+    await dataSource.query('DROP TABLE prepared');
+    expect(await driftOf(dataSource)).toEqual([]);
+  });
+
+  it('closes its connection', async () => {
+    const dataSource = await openMade();
+    const descriptors = async () => (await readdir('/proc/self/fd')).length;
+    const before = await descriptors();
+    for (let reading = 0; reading < 5; reading += 1) await driftOf(dataSource);
+    const stop = new AbortController();
+    const stopped = driftOf(dataSource, { signal: stop.signal });
+    stop.abort();
+    expect(await stopped).toBe('timeout');
+    await driftOf(dataSource);
+    expect(await descriptors()).toBe(before);
+  });
+
+  it.each([':memory:', ''])(
+    'is not read of the database %j, which has one connection for all',
+    async (database) => {
+      expect(await driftOf(await openMade({ database }))).toBe('shared_connection');
+    },
+  );
+
+  it('is not read of sql.js, which has one connection for all', async () => {
+    const dataSource = await open({ type: 'sqljs', database: undefined });
+    expect(await driftOf(dataSource)).toBe('shared_connection');
+  });
+
+  it('is not told where the file is gone, and makes none', async () => {
+    const dataSource = await openMade();
+    await rm(file);
+    expect(await driftOf(dataSource)).toBe('unreadable');
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('Drift on other databases', () => {
+  it('is unsupported', async () => {
+    for (const type of ['mongodb', 'cockroachdb', 'mssql', 'oracle', 'expo', 'aurora-postgres']) {
+      const dataSource = { isInitialized: true, options: { type } } as unknown as DataSource;
+      expect(await driftOf(dataSource)).toBe('unsupported');
+    }
+  });
+});
