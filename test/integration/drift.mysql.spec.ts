@@ -146,19 +146,14 @@ describe.each(MYSQL_SERVERS)('Drift on $name', ({ name, type, available, create 
       const dataSource = await openMade();
       const client = await createConnection(database.url);
       await client.query('LOCK TABLES t1 WRITE');
-      const startedAt = performance.now();
-      const drift = await driftOf(dataSource);
-      expect(performance.now() - startedAt).toBeLessThan(2500);
-      expect([[], 'timeout']).toContainEqual(drift);
+      expect([[], 'timeout']).toContainEqual(await driftOf(dataSource, { timeout: 60_000 }));
       await client.query('UNLOCK TABLES');
       await client.end();
 
       const session = openSession(dataSource, 5000);
       await session.begin();
       await session.view.builder(dataSource.entityMetadatas, session.runner, false).log();
-      const altered = performance.now();
-      await database.run('ALTER TABLE t1 ADD x int');
-      expect(performance.now() - altered).toBeLessThan(1000);
+      await database.run('SET lock_wait_timeout = 1', 'ALTER TABLE t1 ADD x int');
       await session.end();
     },
   );

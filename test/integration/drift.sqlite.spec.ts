@@ -25,7 +25,9 @@ afterEach(async () => {
 
 async function open(options: object = {}, count = 3): Promise<DataSource> {
   const entities = chain(count).map((entity) => new EntitySchema(entity));
-  const all = { type: 'better-sqlite3' as const, database: file, entities, ...options };
+  // The disk is none of these tests' business.
+  const prepareDatabase = (database: Database.Database) => void database.pragma('synchronous = OFF');
+  const all = { type: 'better-sqlite3' as const, database: file, entities, prepareDatabase, ...options };
   const dataSource = await new DataSource(all).initialize();
   opened.push(dataSource);
   return dataSource;
@@ -74,6 +76,7 @@ describe('Drift on SQLite', () => {
     const runner = dataSource.createQueryRunner();
     const names = Array.from({ length: 900 }, (_, index) => `made_${index}`);
     let readings = 0;
+    let made = 0;
     let isDone = false;
     const reading = (async () => {
       while (!isDone) {
@@ -81,18 +84,21 @@ describe('Drift on SQLite', () => {
         readings += 1;
       }
     })();
-    for (const name of names) {
-      await runner.createTable(
-        new Table({ name, columns: [{ name: 'id', type: 'integer', isPrimary: true }] }),
-      );
-      await new Promise((resolve) => setImmediate(resolve));
+    try {
+      for (const name of names) {
+        const columns = [{ name: 'id', type: 'integer', isPrimary: true }];
+        await runner.createTable(new Table({ name, columns }));
+        // In each turn of the event loop one slice is read.
+        if (made++ % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      isDone = true;
+      await reading;
     }
-    isDone = true;
-    await reading;
-    const made = await dataSource.query(
+    const tables = await dataSource.query(
       "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'made_%'",
     );
-    expect(made).toHaveLength(names.length);
+    expect(tables).toHaveLength(names.length);
     expect(readings).toBeGreaterThan(1);
   });
 
@@ -116,20 +122,23 @@ describe('Drift on SQLite', () => {
   it('does not wait for a transaction of the application, which would wait for it', async () => {
     const dataSource = await openMade();
     await dataSource.query('BEGIN EXCLUSIVE');
-    const startedAt = performance.now();
     expect(await driftOf(dataSource)).toBe('timeout');
-    expect(performance.now() - startedAt).toBeLessThan(500);
     await dataSource.query('ROLLBACK');
+    const session = openSession(dataSource, 1000);
+    await session.begin();
+    expect(await session.query('PRAGMA busy_timeout')).toEqual([{ timeout: 0 }]);
+    await session.end();
     expect(await driftOf(dataSource)).toEqual([]);
   });
 
   it('counts in slices what migration:generate emits', async () => {
     const dataSource = await openMade({}, 25);
-    await dataSource.query('ALTER TABLE t20 DROP COLUMN previousId');
+    await dataSource.query('ALTER TABLE t20 ADD COLUMN by_hand varchar');
     await dataSource.query('CREATE INDEX by_hand ON t24 (code)');
     await dataSource.query('DROP INDEX by_amount_3');
     await dataSource.query('ALTER TABLE t3 DROP COLUMN amount');
     await dataSource.query('ALTER TABLE t3 ADD COLUMN amount varchar');
+    await dataSource.query('ALTER TABLE t7 RENAME COLUMN code TO codes');
     const reading = await readDrift(dataSource, { timeout: 10_000 });
     expect(reading).toMatchObject({ statements: await generated(dataSource) });
     const whole = await readDrift(dataSource, { timeout: 10_000, whole: true });
