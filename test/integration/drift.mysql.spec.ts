@@ -129,7 +129,7 @@ describe.each(MYSQL_SERVERS)('Drift on $name', ({ name, type, available, create 
         'CREATE INDEX by_hand ON t24 (code)',
         'ALTER TABLE t20 DROP COLUMN amount',
         'SET foreign_key_checks = 0',
-        'ALTER TABLE t0 MODIFY id bigint NOT NULL',
+        "ALTER TABLE t0 MODIFY id int NOT NULL COMMENT 'by hand'",
       );
       const reading = await readDrift(dataSource, { timeout: 10_000 });
       const exact = await generated(dataSource);
