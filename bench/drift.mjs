@@ -12,15 +12,16 @@ import { median, milliseconds, ratio, table } from './statistics.mjs';
 const { readDrift } = createRequire(import.meta.url)('../dist/lib/drift/read.js');
 
 const ENTITIES = [10, 100, 500];
-const ROUNDS = 5;
+const ROUNDS = 3;
 
-export async function benchDrift() {
+/** @param counts - of entities */
+export async function benchDrift(counts = ENTITIES) {
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   const postgres = await startPostgres();
   try {
     const rows = [];
     for (const type of ['better-sqlite3', 'postgres']) {
-      for (const count of ENTITIES) {
+      for (const count of counts) {
         const database =
           type === 'postgres' ? { url: postgres.url } : { database: join(folder, String(count)) };
         rows.push(await measure({ type, ...database }, count));

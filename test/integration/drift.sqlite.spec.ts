@@ -145,6 +145,20 @@ describe('Drift on SQLite', () => {
     expect([...brief(reading)].sort()).toEqual([...brief(whole)].sort());
   });
 
+  it('lets the event loop turn between slices', async () => {
+    const dataSource = await openMade({}, 45);
+    let turns = 0;
+    let isDone = false;
+    const count = () => {
+      turns += 1;
+      if (!isDone) setImmediate(count);
+    };
+    count();
+    await readDrift(dataSource, { timeout: 10_000 });
+    isDone = true;
+    expect(turns).toBeGreaterThanOrEqual(5);
+  });
+
   it('reads attached databases', async () => {
     const other = join(folder, 'other.sqlite');
     const entity = new EntitySchema({
