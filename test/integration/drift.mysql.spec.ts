@@ -104,7 +104,7 @@ describe.each(MYSQL_SERVERS)('Drift on $name', ({ name, type, available, create 
           "SHOW SESSION VARIABLES WHERE Variable_name REGEXP '^(lock_wait|max_(exec|statement))'",
         );
       await dataSource.query('SET SESSION lock_wait_timeout = 77');
-      const before = await settings();
+      const before: unknown = await settings();
       expect(await driftOf(dataSource)).toEqual([]);
       expect(await settings()).toEqual(before);
       expect(before).toContainEqual({ Variable_name: 'lock_wait_timeout', Value: '77' });

@@ -80,9 +80,9 @@ function holdRollback(dataSource: DataSource): { reached: Promise<void>; release
 }
 
 const backends = async () =>
-  (await database.run(
+  await database.run(
     `SELECT query FROM pg_stat_activity WHERE datname = '${database.name}' AND pid <> pg_backend_pid() AND state <> 'idle'`,
-  )) as unknown[];
+  );
 
 describe('Drift on PostgreSQL', () => {
   it('sends reads only, in a read-only transaction that it rolls back', async () => {
@@ -123,7 +123,7 @@ describe('Drift on PostgreSQL', () => {
   it('leaves connection and DataSource as they were', async () => {
     const dataSource = await openMade({ extra: { max: 1 } });
     const setting = () => dataSource.query("SELECT current_setting('statement_timeout') AS is");
-    const before = await setting();
+    const before: unknown = await setting();
     const properties = { ...dataSource };
     const ofDriver = { ...dataSource.driver };
     const held = footprint(dataSource);
@@ -166,7 +166,7 @@ describe('Drift on PostgreSQL', () => {
       (name) =>
         new EntitySchema({
           name,
-          columns: { id: { type: Number, primary: true }, one: kind, other: kind } as object,
+          columns: { id: { type: Number, primary: true }, one: kind, other: kind },
         }),
     );
     const dataSource = await open({ entities });
