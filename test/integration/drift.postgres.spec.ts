@@ -16,6 +16,7 @@ import { WireTap } from '../support/wire-tap';
 const role = uniqueName('reader');
 let database: TestDatabase;
 const opened: { destroy(): Promise<void>; isInitialized: boolean }[] = [];
+const held: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   database = await createPostgres();
@@ -34,6 +35,8 @@ beforeEach(() =>
   ),
 );
 afterEach(async () => {
+  // A test that fails must not keep its locks: the next one drops the schema.
+  for (const release of held.splice(0)) await release();
   for (const dataSource of opened.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
 });
 
@@ -55,8 +58,10 @@ async function openMade(options: object = {}, count = 3): Promise<DataSource> {
 async function hold(...statements: string[]): Promise<() => Promise<void>> {
   const client = new Client({ connectionString: database.url });
   await client.connect();
+  const release = () => client.end();
+  held.push(release);
   for (const statement of ['BEGIN', ...statements]) await client.query(statement);
-  return () => client.end();
+  return release;
 }
 
 /** Stops a reading when it has seen everything, and its transaction is open still. */
@@ -126,7 +131,7 @@ describe('Drift on PostgreSQL', () => {
     const before: unknown = await setting();
     const properties = { ...dataSource };
     const ofDriver = { ...dataSource.driver };
-    const held = footprint(dataSource);
+    const footprintBefore = footprint(dataSource);
     await database.run('CREATE INDEX by_hand ON t1 (id)');
     expect(await driftOf(dataSource)).toEqual(['drop index t1.by_hand 1']);
     expect(await setting()).toEqual(before);
@@ -134,7 +139,7 @@ describe('Drift on PostgreSQL', () => {
     for (const [name, value] of Object.entries(ofDriver)) {
       expect(Reflect.get(dataSource.driver, name)).toBe(value);
     }
-    expect(await grownSince(held, () => footprint(dataSource))).toEqual({});
+    expect(await grownSince(footprintBefore, () => footprint(dataSource))).toEqual({});
   });
 
   it('is silent: neither the logger nor a subscriber of the application hears of it', async () => {
@@ -281,7 +286,7 @@ describe('Drift on PostgreSQL', () => {
       schedule.start();
       await expect.poll(backends).toHaveLength(2);
       schedule.stop();
-      expect(poolState(dataSource)).toMatchObject({ lent: 0, waiting: 0 });
+      await expect.poll(() => poolState(dataSource)).toMatchObject({ lent: 0, waiting: 0 });
       await dataSource.destroy();
       await release();
     });
