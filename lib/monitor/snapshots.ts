@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import type { DriftReport } from '../drift/report';
 import { definedCount } from '../migration/defined';
 import type { FailureReason } from '../migration/failure';
 import type { Collection } from '../migration/reader';
@@ -20,6 +21,10 @@ export interface Snapshot {
   readonly synchronizes: boolean;
   /** Failed collections, by reason. */
   readonly failures: Readonly<Partial<Record<FailureReason, number>>>;
+  /** The newest look at the schema, if drift is read. */
+  readonly drift?: DriftReport | undefined;
+  /** Unix time in milliseconds of the last one that judged it. */
+  readonly driftJudgedAt?: number | undefined;
 }
 
 type ReadCollection = Extract<Collection, { status: 'read' }>;

@@ -1,3 +1,4 @@
+import type { DriftReport } from '../drift/report';
 import type { FailureReason } from '../migration/failure';
 import type { MigrationState } from '../migration/state';
 import type { Snapshot } from '../monitor/snapshots';
@@ -32,6 +33,8 @@ export interface ConnectionReport {
   readonly readAt: string;
   /** When one last succeeded. */
   readonly lastSuccessAt: string | null;
+  /** What the entities want and the schema has not, where that is read. */
+  readonly drift?: DriftReport;
 }
 
 /** What the status page serves, and what `check --json` prints: `docs/report.schema.json`. */
@@ -96,6 +99,7 @@ function connectionReport(snapshot: Snapshot, policy: Policy, now: Date): Connec
     durationSeconds: collection?.durationSeconds ?? 0,
     readAt: new Date(collection?.at ?? now).toISOString(),
     lastSuccessAt: lastRead === undefined ? null : new Date(lastRead.at).toISOString(),
+    ...(snapshot.drift !== undefined && { drift: snapshot.drift }),
   };
 }
 

@@ -1,0 +1,39 @@
+import { compareBaseline } from './baseline';
+import { type DriftIgnore, ignoreDrift } from './ignore';
+import type { DriftDifference, DriftReading, DriftSkip } from './reading';
+
+/** Drift of one connection in a {@link ConnectionReport}. No SQL and no default of a column, which may be secret. */
+export interface DriftReport {
+  /** Statements that `migration:generate` would emit for the differences; `null` if drift was not judged. */
+  readonly statements: number | null;
+  /** Those that count. */
+  readonly differences: readonly DriftDifference[];
+  /** Those that an entry of the option `ignore`, or the baseline, takes out. */
+  readonly ignored: readonly DriftDifference[];
+  /** Why drift was not judged. */
+  readonly skipped?: DriftSkip;
+  /** When the schema was read, or was not. */
+  readonly checkedAt: string;
+}
+
+/** What is known and not counted. */
+export interface KnownDrift {
+  readonly ignore?: readonly DriftIgnore[] | undefined;
+  readonly baseline?: readonly DriftDifference[] | undefined;
+}
+
+/** Reports on a reading, less what is known. */
+export function driftReportOf(
+  reading: DriftReading,
+  { ignore = [], baseline = [] }: KnownDrift,
+): DriftReport {
+  const checkedAt = new Date(reading.checkedAt).toISOString();
+  if ('skipped' in reading) {
+    return { statements: null, differences: [], ignored: [], skipped: reading.skipped, checkedAt };
+  }
+  const { counted } = ignoreDrift(reading.differences, ignore);
+  const { fresh: differences } = compareBaseline(counted, baseline);
+  const statements = differences.reduce((sum, difference) => sum + difference.statements, 0);
+  const ignored = reading.differences.filter((difference) => !differences.includes(difference));
+  return { statements, differences, ignored, checkedAt };
+}
