@@ -56,9 +56,9 @@ module.exports = {
     },
     room('data-source'),
     room('migration'),
-    room('monitor', 'data-source', 'drift/report', 'migration'),
+    room('monitor', 'data-source', 'drift/(report|schedule)', 'migration'),
     room('verdict', 'drift/report', 'migration', 'monitor'),
-    room('options', 'data-source', 'verdict'),
+    room('options', 'data-source', 'drift/reading', 'verdict'),
     room('runs', 'data-source', 'migration'),
     room('drift', 'migration'),
     {
@@ -73,7 +73,7 @@ module.exports = {
     room('opentelemetry', 'metrics', 'migration', 'monitor', 'options', 'runs'),
     room('health', 'migration', 'monitor', 'options', 'verdict'),
     room('gate', 'monitor', 'options', 'verdict'),
-    room('status', 'monitor', 'verdict'),
+    room('status', 'drift', 'monitor', 'verdict'),
     room('review', 'migration/state'),
     room('cli', 'data-source', 'migration', 'monitor', 'options', 'prometheus', 'review', 'verdict'),
     {

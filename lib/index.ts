@@ -3,7 +3,10 @@ export type { ConnectionHealth, MigrationsHealthResult } from './health/indicato
 export { MigrationsHealthIndicator } from './health/indicator';
 export { MetricsController } from './http/metrics.controller';
 export { MigrationsStatusController } from './http/status.controller';
+export type { DriftChange, DriftDifference, DriftSkip } from './drift/reading';
+export type { DriftReport } from './drift/report';
 export type {
+  DriftOptions,
   GateAction,
   PrometheusMigrationsModuleOptions,
   PrometheusMigrationsOptionsFactory,

@@ -16,6 +16,7 @@ import {
 import { DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
 import { wait } from './clock';
 import { DataSourceExplorer } from './data-source/explorer';
+import { DriftWatch } from './drift/watch';
 import { StartupGate } from './gate/startup';
 import { MigrationsHealthIndicator } from './health/indicator';
 import { MetricsPort } from './http/port';
@@ -72,6 +73,7 @@ export class PrometheusMigrationsModule
     @Inject(Monitor) private readonly monitor: Monitor,
     @Inject(OUTLETS) private readonly outlets: readonly MetricsOutlet[],
     @Inject(DefaultMetrics) private readonly defaultMetrics: DefaultMetrics,
+    @Inject(DriftWatch) private readonly drift: DriftWatch | undefined,
     @Inject(StartupGate) private readonly gate: StartupGate,
     @Inject(MetricsPort) private readonly port: MetricsPort,
     @Inject(ROUTES) private readonly routes: readonly PageRoute[],
@@ -116,6 +118,8 @@ export class PrometheusMigrationsModule
   async onApplicationBootstrap(): Promise<void> {
     try {
       await this.gate.pass(() => this.start());
+      // Its first look is not waited for.
+      this.drift?.start();
     } catch (error) {
       // Whoever tries again finds the registry and the port free.
       this.onModuleDestroy();
@@ -158,6 +162,7 @@ export class PrometheusMigrationsModule
   /** The first hook of a shutdown: whoever starts meanwhile may have the registry and the port. */
   onModuleDestroy(): void {
     this.gate.stop();
+    this.drift?.stop();
     for (const outlet of this.outlets) outlet.isClosing = true;
     this.defaultMetrics.isClosing = true;
     this.portClosed = this.port.close().catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import type { FactoryProvider, InjectionToken, Provider, Type } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { DataSourceExplorer } from './data-source/explorer';
+import { DriftWatch } from './drift/watch';
 import { StartupGate } from './gate/startup';
 import { MigrationsHealthIndicator } from './health/indicator';
 import { PAGES } from './http/page.table';
@@ -13,7 +14,8 @@ import type { MetricsRegistry, ResolvedModuleOptions } from './options/option.ty
 import { meterOf } from './opentelemetry/meter';
 import { MeterMetrics } from './opentelemetry/meter-metrics';
 import { DefaultMetrics } from './prometheus/default-metrics';
-import { ExporterParts, MigrationsExporter } from './prometheus/exporter';
+import { MigrationsExporter } from './prometheus/exporter';
+import { ExporterParts } from './prometheus/exporter-parts';
 import { MigrationMetrics } from './prometheus/metrics';
 import { OUTLETS, RESOLVED_OPTIONS, ROUTES } from './prometheus-migrations.module-definition';
 import { MigrationsStatus } from './status/status';
@@ -36,6 +38,9 @@ export function providersOf(): Provider[] {
     provide(OUTLETS, [RESOLVED_OPTIONS, Monitor], outletsOf),
     provide(DefaultMetrics, [RESOLVED_OPTIONS], ({ registry, defaultMetrics }: ResolvedModuleOptions) => {
       return new DefaultMetrics(registry as MetricsRegistry, defaultMetrics);
+    }),
+    provide(DriftWatch, [RESOLVED_OPTIONS, Monitor], ({ drift }: ResolvedModuleOptions, monitor: Monitor) => {
+      return drift && new DriftWatch(drift, monitor);
     }),
     provide(StartupGate, [RESOLVED_OPTIONS, Monitor], (options: ResolvedModuleOptions, monitor: Monitor) => {
       return new StartupGate(monitor, options);

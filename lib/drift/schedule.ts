@@ -18,7 +18,7 @@ export interface DriftScheduleOptions {
   /** The connections, at each round anew. */
   readonly targets: () => Iterable<DriftTarget>;
   /** Called with each reading as soon as it is known. */
-  readonly onReading: (connection: string, reading: DriftReading) => void;
+  readonly onReading: (target: DriftTarget, reading: DriftReading) => void;
 }
 
 /** Reads drift on an interval of its own, one connection after the other, so that one schema at most is read at a time. */
@@ -56,12 +56,13 @@ export class DriftSchedule {
     this.timer = clock.setTimeout(() => void this.run(), this.options.interval).unref();
   }
 
-  private async read({ connection, dataSource, state }: DriftTarget): Promise<void> {
+  private async read(target: DriftTarget): Promise<void> {
+    const { dataSource, state } = target;
     const { signal } = this.stopping;
     const reading = await judgeDrift(dataSource, state, { timeout: this.options.timeout, signal }).catch(
       (): DriftReading => ({ skipped: 'other', checkedAt: Date.now() }),
     );
     // What a shutdown cut short tells nothing of the schema.
-    if (!signal.aborted) this.options.onReading(connection, reading);
+    if (!signal.aborted) this.options.onReading(target, reading);
   }
 }

@@ -18,6 +18,8 @@ const NAMES = {
   collectionDuration: 'migrations_collection_duration_seconds',
   lastSuccess: 'migrations_last_success_timestamp_seconds',
   collectionErrors: 'migrations_collection_errors_total',
+  schemaDrift: 'migrations_schema_drift_statements',
+  schemaDriftLastSuccess: 'migrations_schema_drift_last_success_timestamp_seconds',
   runDuration: 'migrations_run_duration_seconds',
   runsInProgress: 'migrations_runs_in_progress',
   lastRun: 'migrations_last_run_timestamp_seconds',

@@ -127,6 +127,23 @@ export const MIGRATION_GAUGES: readonly MigrationGauge[] = [
   },
 ];
 
+/** The gauges of drift, which are there with the option `drift` only. */
+export const DRIFT_GAUGES: readonly MigrationGauge[] = [
+  {
+    key: 'schemaDrift',
+    help: 'Statements that migration:generate would emit, less what is ignored',
+    aggregator: 'max',
+    value: ({ drift }) => drift?.statements ?? undefined,
+  },
+  {
+    key: 'schemaDriftLastSuccess',
+    help: 'Unix time at which drift of the schema was last judged',
+    unit: 's',
+    aggregator: 'min',
+    value: ({ driftJudgedAt }) => (driftJudgedAt === undefined ? undefined : driftJudgedAt / 1000),
+  },
+];
+
 /** The counter beside the gauges. Every reason counts from the start, so that `increase()` sees the first failure. */
 export const COLLECTION_ERRORS = {
   key: 'collectionErrors',

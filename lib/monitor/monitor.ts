@@ -1,6 +1,8 @@
 import type { DataSource } from 'typeorm';
 import { clock } from '../clock';
 import type { DataSourceCandidate } from '../data-source/alias';
+import type { DriftReport } from '../drift/report';
+import type { DriftTarget } from '../drift/schedule';
 import { logger } from '../logger';
 import { Collector } from '../migration/collector';
 import { type Collection, type Flight, MigrationReader } from '../migration/reader';
@@ -99,6 +101,24 @@ export class Monitor {
   async readOne(alias: string, dataSource: DataSource): Promise<MigrationReading> {
     this.reselect(() => this.selection.add(alias, dataSource));
     return readingOf(alias, (await this.collectNow([dataSource])).get(dataSource));
+  }
+
+  /** Every connection, for those who read its schema. */
+  driftTargets(): readonly DriftTarget[] {
+    this.reselect(() => this.selection.update('all'));
+    return Array.from(this.selection.known, ([connection, dataSource]) => ({
+      connection,
+      dataSource,
+      state: async () => {
+        const collection = (await this.collectNow([dataSource])).get(dataSource);
+        return collection?.status === 'read' ? collection.state : undefined;
+      },
+    }));
+  }
+
+  keepDrift({ connection, dataSource }: DriftTarget, report: DriftReport): void {
+    this.settle();
+    this.snapshots.keepDrift(connection, dataSource, report);
   }
 
   /** Stops exporting a connection: it can be destroyed right after this, whatever its database does. */

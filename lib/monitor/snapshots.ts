@@ -46,27 +46,33 @@ export class Snapshots {
 
   /** Takes in a collection that is newer than the one that is known. */
   keep(connection: string, dataSource: DataSource, collection: Collection | undefined): void {
-    const known = this.entries.get(connection);
-    const previous = known?.dataSource === dataSource ? known : undefined;
+    const entry = this.entries.get(connection);
+    const previous = entry?.dataSource === dataSource ? entry : undefined;
     if (collection === undefined) {
       if (previous === undefined) this.entries.set(connection, firstEntry(connection, dataSource));
       return;
     }
     if ((previous?.collection?.sequence ?? -1) >= collection.sequence) return;
     logCollection(connection, previous?.collection, collection);
-    const { database, synchronizes, lastRead, failures } = previous ?? firstEntry(connection, dataSource);
+    const known = previous ?? firstEntry(connection, dataSource);
+    const { lastRead, failures, synchronizes } = known;
     const isRead = collection.status === 'read';
     if (isRead && lastRead === undefined && !synchronizes) warnOfNoneDefined(connection, collection.state);
     this.entries.set(connection, {
-      connection,
-      dataSource,
-      database,
+      ...known,
       defined: definedCount(dataSource),
-      synchronizes,
       collection,
       lastRead: isRead ? collection : lastRead,
       failures: isRead ? failures : countOne(failures, collection.reason),
     });
+  }
+
+  /** Takes in what was found of a schema, unless the connection is another one meanwhile. */
+  keepDrift(connection: string, dataSource: DataSource, drift: DriftReport): void {
+    const entry = this.entries.get(connection);
+    if (entry?.dataSource !== dataSource) return;
+    const driftJudgedAt = drift.statements === null ? entry.driftJudgedAt : Date.parse(drift.checkedAt);
+    this.entries.set(connection, { ...entry, drift, driftJudgedAt });
   }
 
   /** Drops the connections that are not among these. */

@@ -1,6 +1,6 @@
 import { logger, nameOfError } from '../logger';
 import { familyOf, type MetricNaming, metricNames } from '../metrics/metric.names';
-import { COLLECTION_ERRORS, MIGRATION_GAUGES, RUN_METRICS } from '../metrics/metric.table';
+import { COLLECTION_ERRORS, DRIFT_GAUGES, MIGRATION_GAUGES, RUN_METRICS } from '../metrics/metric.table';
 import { FAILURE_REASONS } from '../migration/failure';
 import type { Snapshot } from '../monitor/snapshots';
 import type { Meter } from '../options/option.types';
@@ -50,7 +50,7 @@ export class Instruments {
       series: new GaugeSeries(),
       instrument: meter.createObservableGauge(names[key], describedAs(help, unit)),
     });
-    this.gauges = MIGRATION_GAUGES.map((row) => ({ ...row, ...gauge(row) }));
+    this.gauges = [...MIGRATION_GAUGES, ...DRIFT_GAUGES].map((row) => ({ ...row, ...gauge(row) }));
     this.inProgress = gauge(RUN_METRICS.inProgress);
     this.last = gauge(RUN_METRICS.last);
     this.errors = meter.createObservableCounter(

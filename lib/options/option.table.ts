@@ -3,6 +3,7 @@ import { NotADataSourceError } from '../prometheus-migrations.errors';
 import type { Policy } from '../verdict/verdict';
 import type {
   DefaultMetricsOptions,
+  DriftOptions,
   Meter,
   MeterOption,
   MetricsRegistry,
@@ -222,6 +223,29 @@ const TIMER: OptionRow<number> = {
 
 const WAIT_OPTIONS: Rows<WaitOptions> = { timeout: TIMER, interval: TIMER };
 
+const MOST_FREQUENT_DRIFT = 1000;
+
+const DRIFT_OPTIONS: Rows<DriftOptions> = {
+  interval: {
+    valid: (value) => isTimer(value) && value >= MOST_FREQUENT_DRIFT,
+    fix: `Set it to a number of milliseconds, from ${MOST_FREQUENT_DRIFT} to ${LONGEST_TIMER}.`,
+  },
+  timeout: { ...TIMER, default: 30_000 },
+  ignore: {
+    valid: (value) =>
+      value === undefined ||
+      (Array.isArray(value) &&
+        [...(value as unknown[])].every(
+          (entry) =>
+            (typeof entry === 'string' && entry !== '') ||
+            entry instanceof RegExp ||
+            typeof entry === 'function',
+        )),
+    fix: "Pass an array of texts, regular expressions or functions, as in ['orders.by_hand'].",
+  },
+  connections: POLICY_OPTIONS.connections,
+};
+
 const DEFAULT_METRICS_OPTIONS: Rows<Pick<DefaultMetricsOptions, 'prefix'>> = {
   prefix: { valid: (value) => value === undefined || value === '' || isName(value), fix: NAME_RULE },
 };
@@ -294,6 +318,11 @@ export const MODULE_OPTIONS: Rows<ResolvedModuleOptions> = {
     variable: 'PROMETHEUS_MIGRATIONS_TITLE',
     valid: (value) => value === undefined || (typeof value === 'string' && value.trim() !== ''),
     fix: "Set it to a text that is not empty, as in 'orders · production'.",
+  },
+  drift: {
+    within: DRIFT_OPTIONS,
+    valid: (value) => value === undefined || isPlainObject(value),
+    fix: 'Set it to an object, as in { interval: 3_600_000 }.',
   },
   meter: METER,
 };

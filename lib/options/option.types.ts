@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import type { DriftDifference } from '../drift/reading';
 import type { Policy } from '../verdict/verdict';
 
 /**
@@ -186,11 +187,39 @@ export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOpt
    */
   title?: string | undefined;
   /**
+   * Read on an interval of its own what the entities want and the schema has not. Advisory: it is no part of
+   * readiness or the start-up gate. Nothing is written.
+   * @defaultValue none
+   */
+  drift?: DriftOptions | undefined;
+  /**
    * An OpenTelemetry meter on which the same figures are observed. A function is called once, at bootstrap.
    * Where a Prometheus client is installed, the registry and `/metrics` are there as well.
    * @defaultValue none
    */
   meter?: MeterOption | undefined;
+}
+
+/** How drift of the schema is read. */
+export interface DriftOptions {
+  /** Milliseconds from the end of one look at all connections to the next; at least 1,000. */
+  interval: number;
+  /**
+   * Milliseconds that one connection may take.
+   * @defaultValue `30_000`
+   */
+  timeout?: number | undefined;
+  /**
+   * Differences that do not count: `table.name` or `change:table.name`, in which `*` stands for anything; a regular
+   * expression, which is tested against `change:table.name`; or a function.
+   * @defaultValue none
+   */
+  ignore?: readonly (string | RegExp | ((difference: DriftDifference) => boolean))[] | undefined;
+  /**
+   * Aliases of the connections.
+   * @defaultValue all
+   */
+  connections?: readonly string[] | undefined;
 }
 
 /** Configuration of the process metrics: the client's, without its `register`. */
@@ -240,8 +269,17 @@ export type ResolvedExporterOptions = Resolved<MigrationsExporterOptions, 'names
 /** Module options with the environment and the defaults filled in. */
 export type ResolvedModuleOptions = Resolved<
   PrometheusMigrationsModuleOptions,
-  'namespace' | 'registry' | 'port' | 'portRange' | 'waitFor' | 'readiness' | 'statusPath' | 'title' | 'meter'
->;
+  | 'namespace'
+  | 'registry'
+  | 'drift'
+  | 'port'
+  | 'portRange'
+  | 'waitFor'
+  | 'readiness'
+  | 'statusPath'
+  | 'title'
+  | 'meter'
+> & { readonly drift?: (DriftOptions & { readonly timeout: number }) | undefined };
 /** Options of instrumentation with the environment and the defaults filled in. */
 export type ResolvedRunOptions = Resolved<InstrumentMigrationsOptions, 'namespace' | 'registry' | 'meter'>;
 /** Options of observation with the environment and the defaults filled in, and its meter. */

@@ -1,5 +1,5 @@
 import { type MetricNaming, metricNames } from '../metrics/metric.names';
-import { COLLECTION_ERRORS, MIGRATION_GAUGES } from '../metrics/metric.table';
+import { COLLECTION_ERRORS, DRIFT_GAUGES, MIGRATION_GAUGES } from '../metrics/metric.table';
 import type { Monitor } from '../monitor/monitor';
 import type { Snapshot } from '../monitor/snapshots';
 import type { MetricsRegistry } from '../options/option.types';
@@ -20,7 +20,7 @@ export class MigrationMetrics implements MetricSet {
 
   constructor(
     readonly registry: MetricsRegistry,
-    private readonly naming: MetricNaming,
+    private readonly naming: MetricNaming & { readonly drift?: unknown },
     private readonly monitor: Monitor,
   ) {
     this.key = metricNames(naming).applied;
@@ -58,7 +58,8 @@ export class MigrationMetrics implements MetricSet {
     const names = metricNames(this.naming);
     const refresh = () => this.refresh();
     const { Gauge } = clientOf(this.registry);
-    return MIGRATION_GAUGES.map(({ key, help, aggregator, labelNames = [], labels, value }) => {
+    const rows = this.naming.drift === undefined ? MIGRATION_GAUGES : [...MIGRATION_GAUGES, ...DRIFT_GAUGES];
+    return rows.map(({ key, help, aggregator, labelNames = [], labels, value }) => {
       const gauge = new Gauge({
         name: names[key],
         help,

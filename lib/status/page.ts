@@ -1,3 +1,5 @@
+import { textOfDifference } from '../drift/ignore';
+import type { DriftReport } from '../drift/report';
 import { adviceOn } from '../verdict/advice';
 import type { ConnectionReport, MigrationsReport } from '../verdict/report';
 import type { Forbidden } from '../verdict/verdict';
@@ -113,10 +115,25 @@ function sectionOf(report: ConnectionReport): Markup {
           ${termOf('Took', `${numberOf(Math.round(durationSeconds * 1000))} ms`)}
           ${termOf('Last success', lastSuccessAt === null ? 'never' : timeOf(lastSuccessAt))}
         </dl>
+        ${driftOf(report.drift)}
         ${listOf('Unapplied', report.unapplied, (report.unapplied?.length ?? 0) <= MOST_OPEN)}
         ${listOf('Unknown to this code', report.unknown)}
         ${listOf('Out of order', report.outOfOrder)}
       </section>`;
+}
+
+/** Advisory: it makes no connection need attention. */
+function driftOf(drift: DriftReport | undefined): Markup {
+  if (drift === undefined) return NOTHING;
+  const { statements, differences, skipped, checkedAt } = drift;
+  const words = statements === null ? `not judged: ${skipped}` : `${numberOf(statements)} statements`;
+  const list = listOf('Drift', differences.map(textOfDifference));
+  return markup`
+        <dl class="times">
+          ${termOf('Drift', words)}
+          ${termOf('Drift checked at', timeOf(checkedAt))}
+        </dl>
+        ${list}`;
 }
 
 /** What is wrong with a connection, or that it is fine. */

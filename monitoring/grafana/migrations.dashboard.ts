@@ -160,6 +160,22 @@ const panels = () => [
     .span(12)
     .withTarget(query('A', QUERIES.waiting).range()),
 
+  new RowBuilder('Schema'),
+  steps(
+    'Drift',
+    'Statements that `migration:generate` would emit though all migrations are applied: the least that any replica sees. ' +
+      'Empty without the option `drift`. A line ends while drift cannot be judged.',
+  )
+    .span(12)
+    .withTarget(query('A', QUERIES.drift).range()),
+  timeSeries(
+    'Age of the last look at the schema',
+    'Time since any replica last judged drift. It grows while migrations are unapplied or the role may not see a table.',
+    Seconds,
+  )
+    .span(12)
+    .withTarget(query('A', QUERIES.driftAge).range()),
+
   new RowBuilder('Readings'),
   timeSeries(
     'Duration',

@@ -36,6 +36,9 @@ export const QUERIES = {
   // The least: in a rollout the new replicas know what the old ones do not.
   unknown: perConnection('min', selected('unknown')),
   outOfOrder: perConnection('max', selected('outOfOrder')),
+  // The least: in a rollout the entities of old and new replicas differ.
+  drift: perConnection('min', selected('schemaDrift')),
+  driftAge: `time() - ${perConnection('max', selected('schemaDriftLastSuccess'))}`,
   // Grafana's dates are in milliseconds.
   schema: `1000 * ${perConnection('max', selected('newestApplied'))}`,
   waiting: `time() - ${perConnection('min', selected('oldestUnapplied'))}`,

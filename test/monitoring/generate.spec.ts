@@ -19,7 +19,7 @@ describe('generate.mjs', () => {
   it('puts the address of the runbooks into every alert', () => {
     const { stdout } = generate('--runbooks', 'https://wiki.example.com/?page=$&migrations');
 
-    expect(stdout.match(/runbook_url: .*/g)).toHaveLength(12);
+    expect(stdout.match(/runbook_url: .*/g)).toHaveLength(13);
     expect(stdout).toContain(
       'runbook_url: https://wiki.example.com/?page=$&migrations#typeormmigrationsunapplied\n',
     );

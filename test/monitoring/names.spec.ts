@@ -26,11 +26,24 @@ describe('the rules', () => {
   });
 
   it('use every metric that tells a state', () => {
-    const { collectionDuration, newestApplied, oldestUnapplied, runDuration, ...states } = METRIC_NAMES;
+    const {
+      collectionDuration,
+      newestApplied,
+      oldestUnapplied,
+      runDuration,
+      schemaDriftLastSuccess,
+      ...states
+    } = METRIC_NAMES;
 
     expect(used(RULES)).toEqual(expect.arrayContaining(Object.values(states)));
-    // How long a reading or a run took, and how old migrations are, are for people: on the dashboard.
-    const forPeople = [collectionDuration, newestApplied, oldestUnapplied, runDuration];
+    // How long a reading or a run took, and how old something is, are for people: on the dashboard.
+    const forPeople = [
+      collectionDuration,
+      newestApplied,
+      oldestUnapplied,
+      runDuration,
+      schemaDriftLastSuccess,
+    ];
     expect(used(RULES).filter((name) => forPeople.includes(metricOf(name)))).toEqual([]);
   });
 
@@ -105,7 +118,7 @@ describe('the documentation', () => {
     expect(rows.map(([, alert, after, severity]) => [alert, after, severity])).toEqual(
       RULES.filter(({ alert }) => alert !== undefined).map(({ alert, for: after, labels }) => [
         alert,
-        after?.replace('m', ' m') ?? clocks[alert!],
+        after?.replace(/[mh]$/, ' $&') ?? clocks[alert!],
         labels?.severity,
       ]),
     );
@@ -131,6 +144,7 @@ describe.skipIf(!hasPrometheus)('promtool check metrics', () => {
         sqliteModule(defineMigrations(3), { applied: 1 }),
         PrometheusMigrationsModule.forRoot({
           registry,
+          drift: { interval: 60_000 },
           dataSources: { user_data: new DataSource({ type: 'better-sqlite3', database: ':memory:' }) },
         }),
       ],

@@ -359,6 +359,13 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['a longer bridge', '[5m:15s]', '[30m:15s]', 'a rollback of the code alone'],
     ['missing > 0', ' > 0', '', 'none unknown is silent'],
   ],
+  TypeormMigrationsSchemaDrift: [
+    ['max for min', 'min by', 'max by', 'old pods in a rollout alone stay silent'],
+    ['a shorter `for`', 'for: 1h', 'for: 45m', 'drift of 50 minutes stays silent'],
+    ['no bridge', /last_over_time\((.*)\[2m:15s\]\)/, '$1', 'one lost scrape does not reset its clock'],
+    ['a longer bridge', '[2m:15s]', '[30m:15s]', 'what is not judged any more resolves'],
+    ['severity', 'severity: info', 'severity: warning', 'every replica sees drift for an hour'],
+  ],
   TypeormMigrationsOutOfOrder: [
     ['sum for max', 'max by', 'sum by', 'a migration that was merged late, for 15 minutes'],
     ['min for max', 'max by', 'min by', 'one replica that sees it is enough'],

@@ -22,6 +22,7 @@ const SUITES: Record<string, { rules: string; cases: RuleTests }> = {
   TypeormMigrationsPartlyUnreachable: { rules: RULES, cases: cases('partly-unreachable') },
   TypeormMigrationsDatabaseAhead: { rules: RULES, cases: cases('database-ahead') },
   TypeormMigrationsOutOfOrder: { rules: RULES, cases: cases('out-of-order') },
+  TypeormMigrationsSchemaDrift: { rules: RULES, cases: cases('schema-drift') },
   TypeormMigrationsNoneDefined: { rules: RULES, cases: cases('none-defined') },
   TypeormMigrationsReplicasDisagree: { rules: RULES, cases: cases('replicas-disagree') },
   TypeormMigrationsAbsent: { rules: RULES, cases: cases('absent') },

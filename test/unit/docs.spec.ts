@@ -5,7 +5,7 @@ import * as exported from '../../lib';
 import { FAILURE_REASONS } from '../../lib/migration/failure';
 import { MODULE_OPTIONS } from '../../lib/options/option.table';
 import { resolve } from '../../lib/options/resolve';
-import { MIGRATION_GAUGES, RUN_METRICS } from '../../lib/metrics/metric.table';
+import { DRIFT_GAUGES, MIGRATION_GAUGES, RUN_METRICS } from '../../lib/metrics/metric.table';
 import { METRIC_NAMES } from '../../lib/metrics/metric.names';
 import { ADVICE } from '../../lib/verdict/advice';
 import { anchorsIn, codeIn, page, pages, PROJECT, tableIn } from '../support/documents';
@@ -45,8 +45,8 @@ describe('docs/metrics.md', () => {
       startedAt: 0,
       at: 0,
     } as const;
-    for (const { key, value } of MIGRATION_GAUGES) {
-      const reads = value(snapshotOf({ collection: failed, lastSuccess: 7 }));
+    for (const { key, value } of [...MIGRATION_GAUGES, ...DRIFT_GAUGES]) {
+      const reads = value(snapshotOf({ collection: failed, lastSuccess: 7, driftJudgedAt: 7000 }));
       const words = reads === undefined ? 'left out' : reads === 7 ? 'kept' : `\`${reads}\``;
       const row = rows.find(([name]) => codeIn(name) === METRIC_NAMES[key]);
       expect([row?.[1], row?.[3]], key).toEqual(['gauge', words]);

@@ -43,7 +43,7 @@ describe('The schedule of drift', () => {
       interval,
       timeout: 1000,
       targets: () => [{ connection: 'default', dataSource, state: async () => state(), ...target }],
-      onReading: (_connection, reading) => readings.push(reading),
+      onReading: (_target, reading) => readings.push(reading),
     });
     schedule.start();
     return { schedule, readings };
@@ -92,7 +92,7 @@ describe('The schedule of drift', () => {
         target('broken', () => Promise.reject(new Error('of the application'))),
         target('last', async () => undefined),
       ],
-      onReading: (connection, reading) =>
+      onReading: ({ connection }, reading) =>
         order.push(`${connection}: ${'skipped' in reading ? reading.skipped : reading.statements}`),
     });
     schedule.start();

@@ -8,7 +8,7 @@ import type { Collection, Flight } from '../../../lib/migration/reader';
 import type { Monitor } from '../../../lib/monitor/monitor';
 import type { BoundedPlaces } from '../../../lib/monitor/places';
 import type { Snapshot } from '../../../lib/monitor/snapshots';
-import { ExporterParts } from '../../../lib/prometheus/exporter';
+import { ExporterParts } from '../../../lib/prometheus/exporter-parts';
 import { fakeClock, realClock } from '../../support/clock';
 import { readingsOf, samples } from '../../support/exposition';
 import { RecordingLogger } from '../../support/logs';

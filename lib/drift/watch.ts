@@ -1,0 +1,88 @@
+import { logger } from '../logger';
+import { describe } from '../prometheus-migrations.errors';
+import { type DriftIgnore, ignoreDrift } from './ignore';
+import type { DriftReading } from './reading';
+import { type DriftReport, driftReportOf } from './report';
+import { DriftSchedule, type DriftTarget } from './schedule';
+
+export interface DriftWatchOptions {
+  /** Milliseconds. */
+  readonly interval: number;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly ignore?: readonly DriftIgnore[] | undefined;
+  /** Aliases; all connections if there are none. */
+  readonly connections?: readonly string[] | undefined;
+}
+
+/** Knows the connections, and keeps what was found of each. */
+export interface DriftKeeper {
+  driftTargets(): readonly DriftTarget[];
+  keepDrift(target: DriftTarget, report: DriftReport): void;
+}
+
+/** Has the drift of an application's connections read and kept, and warns of options that match nothing. */
+export class DriftWatch {
+  private readonly schedule: DriftSchedule;
+  private readonly judged = new Set<string>();
+  private readonly matched = new Set<DriftIgnore>();
+  /** Entries and names that were warned about. */
+  private readonly warned = new Set<unknown>();
+
+  constructor(
+    private readonly options: DriftWatchOptions,
+    private readonly keeper: DriftKeeper,
+  ) {
+    const { interval, timeout } = options;
+    this.schedule = new DriftSchedule({
+      interval,
+      timeout,
+      targets: () => this.targets(),
+      onReading: (target, reading) => this.keep(target, reading),
+    });
+  }
+
+  start(): void {
+    this.schedule.start();
+  }
+
+  /** Destroys the connection of a reading that is under way. */
+  stop(): void {
+    this.schedule.stop();
+  }
+
+  private targets(): readonly DriftTarget[] {
+    const all = this.keeper.driftTargets();
+    const { connections = all.map(({ connection }) => connection) } = this.options;
+    const missing = connections.filter((name) => all.every(({ connection }) => connection !== name));
+    for (const name of missing)
+      this.warnOnce(name, `drift.connections names ${describe(name)}, which is no connection.`);
+    return all.filter(({ connection }) => connections.includes(connection));
+  }
+
+  private keep(target: DriftTarget, reading: DriftReading): void {
+    const { ignore = [] } = this.options;
+    this.keeper.keepDrift(target, driftReportOf(reading, { ignore }));
+    if ('skipped' in reading) return;
+    this.judged.add(target.connection);
+    const { unmatched } = ignoreDrift(reading.differences, ignore);
+    for (const entry of ignore) if (!unmatched.includes(entry)) this.matched.add(entry);
+    if (this.targets().every(({ connection }) => this.judged.has(connection))) this.warnOfUnmatched(ignore);
+  }
+
+  private warnOfUnmatched(ignore: readonly DriftIgnore[]): void {
+    for (const entry of ignore.filter((each) => !this.matched.has(each))) {
+      this.warnOnce(
+        entry,
+        `drift.ignore has ${typeof entry === 'object' ? String(entry) : describe(entry)}, which matches no difference of any connection. ` +
+          'Take it out, or write it as change:table.name.',
+      );
+    }
+  }
+
+  private warnOnce(what: unknown, message: string): void {
+    if (this.warned.has(what)) return;
+    this.warned.add(what);
+    logger.warn(message);
+  }
+}
