@@ -1,21 +1,14 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { blocksIn, page, PROJECT } from '../support/documents';
+import { blocksIn, page } from '../support/documents';
+import { installPackage, manifest, PACKAGE as NAME } from '../support/installed-package';
 import { hasPrometheus } from '../support/promtool';
 import { buildSample, type RunningSample, type Sample, SAMPLE_BUILD_MS } from '../support/sample-app';
 
-const NAME = 'nestjs-prometheus-migrations';
 const PORT = /localhost:3000/g;
-
-interface Manifest {
-  readonly scripts: Readonly<Record<string, string>>;
-  readonly bin: Readonly<Record<string, string>>;
-  readonly peerDependencies: Readonly<Record<string, string>>;
-}
-const manifest = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as Manifest;
 
 const blocks = blocksIn(page('README.md'))
   .filter(({ language }) => language === 'sh')
@@ -27,17 +20,7 @@ let running: RunningSample;
 
 beforeAll(async () => {
   sample = await buildSample();
-  const installed = join(sample.folder, 'app/node_modules', NAME);
-  mkdirSync(join(installed, '..', '.bin'), { recursive: true });
-  for (const part of ['package.json', 'dist']) {
-    mkdirSync(installed, { recursive: true });
-    cpSync(join(sample.folder, part), join(installed, part), { recursive: true });
-  }
-  cpSync(join(PROJECT, 'monitoring'), join(installed, 'monitoring'), { recursive: true });
-  const main = join(installed, manifest.bin[NAME] ?? '');
-  chmodSync(main, 0o755);
-  symlinkSync(main, join(installed, '..', '.bin', NAME));
-  mkdirSync(join(sample.folder, 'app/dist'));
+  installPackage(sample);
   writeFileSync(
     join(sample.folder, 'app/dist/data-source.js'),
     "const { DataSource } = require('typeorm');\n" +

@@ -67,6 +67,8 @@ const AMBIENT = join(FOLDER, 'application.d.ts');
 const documented = pages()
   .flatMap(blocksIn)
   .filter(({ language }) => language === 'ts');
+/** The first block of each page. */
+const first = pages().flatMap((source) => blocksIn(source).find(({ language }) => language === 'ts') ?? []);
 const examples = readdirSync(join(PROJECT, 'lib'), { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts'))
   .flatMap((path) => examplesIn(join('lib', path)));
@@ -94,16 +96,20 @@ function withImports(code: string): string {
   return `${imports.join(' ')}\n${code}\nexport {};\n`;
 }
 
-/** What TypeScript finds wrong with each block, by place. */
-function findings(blocks: readonly Block[]): Map<string, string[]> {
+/**
+ * What TypeScript finds wrong with each block, by place.
+ *
+ * @param isWhole - a block has to import everything that it uses
+ */
+function findings(blocks: readonly Block[], isWhole = false): Map<string, string[]> {
   const files = new Map([
-    [AMBIENT, APPLICATION],
+    ...(isWhole ? [] : [[AMBIENT, APPLICATION] as const]),
     [join(FOLDER, 'data-source.ts'), "export declare const dataSource: import('typeorm').DataSource;"],
   ]);
   const places = new Map<string, string>();
   for (const [index, { place, code }] of blocks.entries()) {
     const file = join(FOLDER, `block-${index}.ts`);
-    files.set(file, withImports(code));
+    files.set(file, isWhole ? `${code}\nexport {};\n` : withImports(code));
     places.set(file, place);
   }
   const { options } = ts.parseJsonConfigFileContent(
@@ -154,8 +160,14 @@ function findings(blocks: readonly Block[]): Map<string, string[]> {
 
 describe('TypeScript', () => {
   let found: Map<string, string[]>;
+  let whole: Map<string, string[]>;
   beforeAll(() => {
+    whole = findings(first, true);
     found = findings([...documented, ...examples]);
+  });
+
+  it.each(first.map(({ place }) => place))('in %s is whole, as the first of its page', (place) => {
+    expect(whole.get(place)).toEqual([]);
   });
 
   it.each(documented.map(({ place }) => place))('in %s compiles', (place) => {
