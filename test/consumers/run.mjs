@@ -1,6 +1,6 @@
 // Checks the package as users get it: packs it, looks at what is in the tarball and how it resolves,
 // and installs it into a consumer project for each entry of matrix.json. Run `npm run build` before.
-// Names of entries as arguments run these alone; `command-line` is that of the command line's matrix.
+// Names of entries as arguments run these alone. `command-line` and `nest-add` have matrices of their own.
 import { spawn } from 'node:child_process';
 import {
   cpSync,
@@ -15,11 +15,13 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { tryCommandLine } from './command-line.mjs';
+import { tryNestAdd } from './nest-add.mjs';
 
 const root = join(import.meta.dirname, '../..');
 const PACKED = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|docs\/[\w.-]+\.(json|md|png|svg))$/,
   /^dist\/lib\/.+\.(js|js\.map|d\.ts)$/,
+  /^schematics\/(collection\.json|nest-add\/[\w.-]+\.(cjs|json))$/,
   /^monitoring\/(generate\.mjs|\w+\/[\w.-]+\.(json|yml|yaml))$/,
 ];
 const REQUIRED = [
@@ -37,6 +39,8 @@ const REQUIRED = [
   'monitoring/grafana/migrations.json',
   'monitoring/kubernetes/migration-job.example.yaml',
   'monitoring/prometheus/migrations.rules.yml',
+  'schematics/collection.json',
+  'schematics/nest-add/nest-add.cjs',
 ];
 /** Optional peers: npm installs those that a consumer names. */
 const CLIENTS = ['prom-client', '@prometheus-io/client'];
@@ -203,8 +207,9 @@ async function forEach(items, job) {
 const matrix = JSON.parse(readFileSync(join(import.meta.dirname, 'matrix.json'), 'utf8'));
 const named = process.argv.slice(2);
 const entries = named.length === 0 ? matrix : matrix.filter(({ name }) => named.includes(name));
-const hasCommandLine = named.length === 0 || named.includes('command-line');
-if (entries.length + Number(named.includes('command-line')) < named.length)
+/** Those that are not in matrix.json. */
+const others = ['command-line', 'nest-add'].filter((name) => named.length === 0 || named.includes(name));
+if (named.some((name) => !others.includes(name) && !entries.some((entry) => entry.name === name)))
   throw new Error(`Not all of these are in matrix.json: ${named.join(', ')}`);
 const directory = mkdtempSync(join(realpathSync(tmpdir()), 'consumers-'));
 try {
@@ -215,7 +220,10 @@ try {
   console.log('attw: resolves for CommonJS, ES modules and bundlers');
   const failures = await forEach(entries, (entry) => tryConsumer(entry, tarball, directory));
   for (const { item, error } of failures) console.error(`${item.name}: failed\n${error.message}`);
-  if (hasCommandLine && (await tryCommandLine({ run, nodeOf, forEach }, tarball, directory)) > 0)
+  const tools = { run, nodeOf, forEach, delimiter };
+  if (others.includes('command-line') && (await tryCommandLine(tools, tarball, directory)) > 0)
+    process.exitCode = 1;
+  if (others.includes('nest-add') && (await tryNestAdd(tools, readManifest(root), tarball, directory)) > 0)
     process.exitCode = 1;
   console.log(`consumers: ${entries.length - failures.length} passed, ${failures.length} failed`);
   if (failures.length > 0) process.exitCode = 1;
