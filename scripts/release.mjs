@@ -2,6 +2,7 @@
 // workflow's, which the tag starts: what npm gets is built from the tag, with provenance.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { missingIdentity } from './identity.mjs';
 
 const SEMVER = /^\d+\.\d+\.\d+(-[\w.]+)?$/;
 
@@ -35,9 +36,15 @@ if (version === undefined || rest.length > 0 || !SEMVER.test(version)) {
   fail('Usage: npm run release -- <version>, as in 1.0.0');
 }
 const tag = `v${version}`;
-const { version: current, repository } = JSON.parse(readFileSync('package.json', 'utf8'));
-if (repository === undefined)
-  fail('package.json has no repository, which npm compares with the provenance. Add it.');
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+const current = manifest.version;
+const missing = missingIdentity(manifest);
+if (missing.length > 0) {
+  fail(
+    `package.json lacks ${missing.join(', ')}. npm shows them and compares the repository with the provenance. Set them with:\n` +
+      '  npm run identity -- https://github.com/<owner>/<name> "<your name>"',
+  );
+}
 if (!isAfter(version, current))
   fail(`${version} does not come after ${current}, the version in package.json.`);
 if (git('status', '--porcelain') !== '') fail('There are uncommitted changes. Commit or stash them.');

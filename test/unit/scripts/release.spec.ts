@@ -3,10 +3,19 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pages, PROJECT } from '../../support/documents';
 
 const SCRIPT = join(__dirname, '../../../scripts/release.mjs');
 
-const MANIFEST = { name: 'orders', version: '0.9.0', repository: 'github:example/orders' };
+const IDENTITY = join(__dirname, '../../../scripts/identity.mjs');
+
+const OWNED = {
+  homepage: 'https://github.com/example/orders#readme',
+  bugs: { url: 'https://github.com/example/orders/issues' },
+  author: 'Ada',
+  repository: { type: 'git', url: 'git+https://github.com/example/orders.git' },
+};
+const MANIFEST = { name: 'orders', version: '0.9.0', ...OWNED };
 
 let repository: string;
 const git = (...args: string[]) => execFileSync('git', args, { cwd: repository, encoding: 'utf8' }).trim();
@@ -58,11 +67,61 @@ describe('npm run release', () => {
   });
 });
 
-it('is refused without a repository, which provenance needs', () => {
-  write('package.json', JSON.stringify({ ...MANIFEST, repository: undefined }));
-  git('commit', '--quiet', '--all', '--message', 'chore: no repository');
-  const { status, stderr } = release('1.0.0');
-  expect([status, stderr]).toEqual([1, expect.stringContaining('package.json has no repository')]);
+describe('what package.json says about its owner', () => {
+  const identity = (...args: string[]) =>
+    spawnSync(process.execPath, [IDENTITY, ...args], { cwd: repository, encoding: 'utf8' });
+  const commit = (manifest: object) => {
+    write('package.json', JSON.stringify(manifest));
+    git('commit', '--quiet', '--all', '--allow-empty', '--message', 'chore: manifest');
+  };
+
+  it.each([
+    [
+      'everything',
+      { homepage: undefined, bugs: undefined, author: undefined, repository: undefined },
+      'homepage, bugs, author, repository',
+    ],
+    ['the author', { author: undefined }, 'author'],
+    ['homepage and bugs', { homepage: undefined, bugs: undefined }, 'homepage, bugs'],
+    ['issues of another repository', { bugs: { url: 'https://github.com/other/orders/issues' } }, 'bugs'],
+    ['an address that npm would have to guess', { repository: 'github:example/orders' }, 'repository'],
+  ])('is named by the release if it lacks %s', (_, change, missing) => {
+    commit({ ...MANIFEST, ...change });
+    const { status, stderr } = release('1.0.0');
+    expect(status).toBe(1);
+    expect(stderr).toContain(`package.json lacks ${missing}. npm shows them`);
+    expect(stderr).toContain('npm run identity -- ');
+  });
+
+  it.each(['https://github.com/example/orders', 'https://github.com/example/orders.git'])(
+    'is filled in at once from %s',
+    (address) => {
+      commit({ name: 'orders', version: '0.9.0', license: 'MIT', homepage: 'https://old.example.com' });
+      expect(identity(address, 'Ada').status).toBe(0);
+      expect(JSON.parse(read('package.json'))).toEqual({ ...MANIFEST, license: 'MIT' });
+      commit(JSON.parse(read('package.json')) as object);
+      expect(release('1.0.0').status).toBe(0);
+    },
+  );
+
+  it.each([
+    [],
+    ['https://github.com/example/orders'],
+    ['example/orders', 'Ada'],
+    ['https://github.com/example', 'Ada'],
+  ])('is left alone with the arguments %s %s', (...args) => {
+    const { status, stderr } = identity(...args.filter((each) => each !== undefined));
+    expect([status, stderr]).toEqual([1, expect.stringContaining('Usage: npm run identity')]);
+    expect(JSON.parse(read('package.json'))).toEqual(MANIFEST);
+  });
+});
+
+it('is promised by no page before it is filled in', () => {
+  const { repository: own } = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as {
+    repository?: unknown;
+  };
+  const promised = pages().filter(({ text }) => /https?:\/\/[^\s)]*nestjs-prometheus-migrations/.test(text));
+  expect(own === undefined ? promised.map(({ path }) => path) : []).toEqual([]);
 });
 
 function failGate(): void {
