@@ -19,7 +19,7 @@ import { tryNestAdd } from './nest-add.mjs';
 
 const root = join(import.meta.dirname, '../..');
 const PACKED = [
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|docs\/[\w.-]+\.(json|md|png|svg))$/,
+  /^(package\.json|llms\.txt|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|docs\/[\w.-]+\.(json|md|png|svg))$/,
   /^dist\/lib\/.+\.(js|js\.map|d\.ts)$/,
   /^schematics\/(collection\.json|nest-add\/[\w.-]+\.(cjs|json))$/,
   /^monitoring\/(generate\.mjs|\w+\/[\w.-]+\.(json|yml|yaml))$/,
@@ -31,6 +31,7 @@ const REQUIRED = [
   'CHANGELOG.md',
   'dist/lib/index.js',
   'dist/lib/index.d.ts',
+  'llms.txt',
   'docs/command-line.md',
   'docs/report.schema.json',
   'docs/review.schema.json',
