@@ -1,5 +1,5 @@
 // Runs `nest add nestjs-prometheus-migrations` in what `nest new` makes, twice, then builds and starts it.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startRegistry } from './registry.mjs';
 
@@ -16,7 +16,7 @@ const LINES = [
   /^import \{ PrometheusMigrationsModule \} from 'nestjs-prometheus-migrations';$/m,
   /^ {2}imports: \[PrometheusMigrationsModule\.forRoot\(\)\],$/m,
 ];
-/** Prints the metrics of the built application. The path of its root module is an argument. */
+/** Prints the metrics of the built application. */
 const SCRAPE = `
   const { NestFactory } = await import('@nestjs/core');
   const { AppModule } = await import('./dist/app.module.js');
@@ -43,6 +43,8 @@ async function writeApplication({ run }, { nest }, env, directory) {
   const kept = Object.entries(devDependencies).filter(([name]) => NEEDED.test(name));
   const text = JSON.stringify({ ...manifest, devDependencies: Object.fromEntries(kept) }, null, 2);
   writeFileSync(join(directory, 'package.json'), `${text}\n`);
+  // A build would compile it as well.
+  rmSync(made, { recursive: true });
   await run(directory, env, 'npm', ...install);
 }
 
