@@ -75,7 +75,7 @@ module.exports = {
     room('gate', 'monitor', 'options', 'verdict'),
     room('status', 'drift', 'monitor', 'verdict'),
     room('review', 'migration/state'),
-    room('cli', 'data-source', 'migration', 'monitor', 'options', 'prometheus', 'review', 'verdict'),
+    room('cli', 'data-source', 'drift', 'migration', 'monitor', 'options', 'prometheus', 'review', 'verdict'),
     {
       name: 'review-is-for-the-command-line',
       severity: 'error',

@@ -3,6 +3,7 @@ import { type MigrationsReport, reportOf } from '../verdict/report';
 import type { Policy } from '../verdict/verdict';
 import { waitForMigrations } from '../verdict/waiting';
 import { CONCURRENCY, Connections } from './connections';
+import { forbidDrift, isDriftUnknown, knownDrift, notesOn, withDrift } from './drift';
 import { EXIT } from './exit';
 import type { Invocation } from './flags';
 import type { Output } from './output';
@@ -25,8 +26,9 @@ export async function check(
   output: Output,
   decide: (code: number) => void = () => undefined,
 ): Promise<number> {
-  const { timeout, wait, json, output: file } = invocation;
-  const connections = new Connections(timeout);
+  const { timeout, wait, json, output: file, drift, failOn } = invocation;
+  const known = knownDrift(invocation);
+  const connections = new Connections(timeout, { withEntities: drift });
   const sources = await loadSources(invocation, connections);
   const monitor = new Monitor({
     dataSources: Object.fromEntries(sources),
@@ -43,14 +45,17 @@ export async function check(
     return monitor.readNow();
   };
   try {
-    const snapshots = await waitForMigrations(await read(), {
+    const waited = await waitForMigrations(await read(), {
       policy,
       timeout: wait * 1000,
       interval: INTERVAL,
       read,
       tell: (line) => output.note(line),
     });
-    const report = reportOf(snapshots, policy);
+    const snapshots = drift ? await withDrift(waited, sources, monitor, known) : waited;
+    const allowing = reportOf(snapshots, policy);
+    const report = failOn.includes('drift') ? forbidDrift(allowing) : allowing;
+    for (const line of drift ? notesOn(report, known) : []) output.note(line);
     const text = json
       ? `${JSON.stringify(report, undefined, 2)}\n`
       : textOf(snapshots, report, file === undefined ? output : PLAIN);
@@ -75,7 +80,7 @@ function policyOf({ failOn }: Invocation): Policy {
   };
 }
 
-function exitCodeOf({ status, ok }: MigrationsReport): number {
-  if (status === 'unreadable') return EXIT.unknown;
+function exitCodeOf({ status, ok, connections }: MigrationsReport): number {
+  if (status === 'unreadable' || connections.some(isDriftUnknown)) return EXIT.unknown;
   return ok ? EXIT.upToDate : EXIT.unapplied;
 }

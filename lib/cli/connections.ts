@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { CommandError } from './command-error';
-import { GuardedDataSource, Refusal, timedOut } from './guarded';
+import { GuardedDataSource, type GuardOptions, Refusal, timedOut } from './guarded';
 import { brokenMigrations, loadMessage, placeOf } from './load-error';
 import { LOADING } from './still-loading';
 import { withTimeout } from './with-timeout';
@@ -14,21 +14,19 @@ const CLOSE_TIMEOUT = 500;
 export class Connections {
   private readonly guarded = new Set<GuardedDataSource>();
 
-  /**
-   * @param timeout - milliseconds in which a connection must be made
-   * @param loading - milliseconds in which its files must be loaded
-   */
-  constructor(
-    private readonly timeout: number,
-    private readonly loading = LOADING,
-  ) {}
+  private readonly options: GuardOptions;
+
+  /** @param timeout - milliseconds in which a connection must be made */
+  constructor(timeout: number, { loading = LOADING, withEntities = false }: Partial<GuardOptions> = {}) {
+    this.options = { timeout, loading, withEntities };
+  }
 
   /** Why a DataSource is not connected; `undefined` if it is. */
   readonly errorOf = (dataSource: DataSource): unknown => GuardedDataSource.of(dataSource)?.failure;
 
   /** Takes from a DataSource, while it is made, everything by which it could write. */
   readonly guard = (dataSource: DataSource): GuardedDataSource => {
-    const guarded = new GuardedDataSource(dataSource, this.timeout, this.loading);
+    const guarded = new GuardedDataSource(dataSource, this.options);
     this.guarded.add(guarded);
     return guarded;
   };
@@ -57,7 +55,7 @@ export class Connections {
     if (fault === undefined) {
       return note(`${alias}: its initialize() failed. ${loadMessage(ownError)}${placeOf(ownError)}`);
     }
-    note(brokenMigrations(alias, fault));
+    note(brokenMigrations(alias, fault, this.options.withEntities));
   }
 
   /** One that hid from the trap is harmless as long as nobody has connected it. */

@@ -31,7 +31,7 @@ export interface FlagRow {
 
 /** What `--fail-on` may name. What cannot be told is no policy: it always exits with 2. */
 const FAIL_ON: Readonly<Partial<Record<Command, readonly string[]>>> = {
-  check: FORBIDDEN.filter((forbidden) => forbidden !== 'unreadable'),
+  check: [...FORBIDDEN.filter((forbidden) => forbidden !== 'unreadable'), 'drift'],
   review: FINDINGS,
 };
 const FAIL_ON_NAMES = Object.entries(FAIL_ON)
@@ -102,6 +102,21 @@ export const FLAGS = {
     rule: (command) =>
       `Give one or more of ${FAIL_ON[command]?.join(', ')}, separated by commas. What cannot be told always exits with 2.`,
   },
+  drift: {
+    commands: ['check'],
+    help: 'Tell as well how the schema differs from the entities (docs/drift.md), and leave the exit code as it is: that is for --fail-on drift. The entities are loaded.',
+  },
+  'drift-ignore': {
+    value: 'pattern',
+    multiple: true,
+    commands: ['check'],
+    help: 'Differences that are known and do not count: table.name or change:table.name, with * for anything. With --drift or --fail-on drift.',
+  },
+  'drift-baseline': {
+    value: 'file',
+    commands: ['check'],
+    help: 'A JSON list of differences that are known and do not count; those that are gone are told. With --drift or --fail-on drift.',
+  },
   base: {
     short: 'b',
     value: 'ref',
@@ -160,6 +175,11 @@ export interface Invocation {
   /** Seconds. */
   readonly wait: number;
   readonly failOn: readonly string[];
+  /** Whether drift is read: asked for, or named by `failOn`. */
+  readonly drift: boolean;
+  readonly driftIgnore: readonly string[];
+  /** Absolute, as `output`. */
+  readonly driftBaseline: string | undefined;
   readonly base: string | undefined;
   readonly allow: readonly string[];
   readonly format: string;
@@ -197,6 +217,9 @@ export function parseInvocation(args: readonly string[]): Invocation {
   const list = (flag: Flag) => (values[flag] as string[] | undefined) ?? [];
   const parsed = <T>(flag: 'timeout' | 'wait' | 'fail-on' | 'format') =>
     FLAGS[flag].parse(text(flag) ?? defaultOf(FLAGS[flag], command) ?? '', command ?? 'check') as T;
+  const failOn = parsed<readonly string[] | undefined>('fail-on') ?? [];
+  const drift = values['drift'] === true || failOn.includes('drift');
+  if (!drift) checkWithoutDrift(options.map(({ name }) => name));
   return {
     command,
     dataSources: list('data-source'),
@@ -205,7 +228,10 @@ export function parseInvocation(args: readonly string[]): Invocation {
     requires: list('require'),
     timeout: parsed('timeout'),
     wait: parsed('wait'),
-    failOn: parsed('fail-on') ?? [],
+    failOn,
+    drift,
+    driftIgnore: list('drift-ignore'),
+    driftBaseline: path('drift-baseline'),
     base: text('base'),
     allow: list('allow'),
     format: values['json'] === true ? 'json' : parsed('format'),
@@ -281,6 +307,12 @@ function checkRepeated(names: readonly string[]): void {
   throw new CommandError(
     `--${twice} is given twice. Only ${repeatable.map((name) => `--${name}`).join(', ')} can be repeated.`,
   );
+}
+
+/** Whoever names what is known expects that drift is read. */
+function checkWithoutDrift(names: readonly string[]): void {
+  const needing = names.find((name) => name.startsWith('drift-'));
+  if (needing !== undefined) throw new CommandError(`--${needing} needs --drift or --fail-on drift.`);
 }
 
 function numberWithin(text: string, lowest: number, highest: number): number | undefined {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { DataSource } from 'typeorm';
 import { MigrationFailure } from '../migration/failure';
 import { LONGEST_TIMER } from './flags';
-import { keepSqljsFile, makeReadOnly, openReadOnly, sqliteFile } from './read-only';
+import { keepFiles, makeReadOnly, openReadOnly, sqliteFile } from './read-only';
 import { makeRunnersReadOnly } from './read-only-runner';
 import { refusalOf } from './refused';
 import { initialized, StillLoadingError } from './still-loading';
@@ -13,6 +13,15 @@ type Initialize = (this: DataSource) => Promise<DataSource>;
 
 /** Milliseconds after the time-out in which a driver gives up by itself. */
 const GIVE_UP = 500;
+
+export interface GuardOptions {
+  /** Milliseconds in which a connection must be made. */
+  readonly timeout: number;
+  /** Milliseconds in which its files must be loaded. */
+  readonly loading: number;
+  /** Whether the entities are loaded, too. */
+  readonly withEntities: boolean;
+}
 
 /** Why this command does not connect a DataSource at all. */
 export class Refusal extends Error {}
@@ -28,6 +37,8 @@ export class GuardedDataSource {
   fault: unknown;
   /** What its own `initialize()` has thrown before or after TypeORM's. */
   ownError: unknown;
+  /** The cache for query results that it has without this command. */
+  cache: DataSource['queryResultCache'];
   /** Whether one of these was noted already. */
   isTold = false;
   private opening: Promise<unknown> = Promise.resolve();
@@ -39,13 +50,10 @@ export class GuardedDataSource {
 
   /**
    * @param dataSource - one that is connected not yet; its constructor may be running
-   * @param timeout - milliseconds in which a connection must be made
-   * @param loading - milliseconds in which its files must be loaded
    */
   constructor(
     readonly dataSource: DataSource,
-    private readonly timeout: number,
-    private readonly loading: number,
+    private readonly options: GuardOptions,
   ) {
     define(dataSource, { [GUARD]: this });
     makeMigratingHarmless(dataSource);
@@ -90,7 +98,8 @@ export class GuardedDataSource {
     this.isConnected = false;
     try {
       this.requireGuardedDriver(receiver);
-      await initialized(this.original.call(receiver), receiver, this.loading + 2 * this.timeout);
+      const { loading, timeout } = this.options;
+      await initialized(this.original.call(receiver), receiver, loading + 2 * timeout);
     } catch (error) {
       // Not thrown: Nest would try again for half a minute.
       if (this.failure !== undefined) return;
@@ -146,24 +155,25 @@ export class GuardedDataSource {
     };
     driver.afterConnect = () => this.withinTimeout(afterConnect());
     makeRunnersReadOnly(driver);
-    keepSqljsFile(driver);
+    keepFiles(driver);
   }
 
   private prepare(driver: Driver): void {
     const { dataSource } = this;
     const refusal = refusalOf(driver.options);
     if (refusal !== undefined) throw new Refusal(refusal);
-    makeReadOnly(dataSource);
+    this.cache ??= dataSource.queryResultCache;
+    makeReadOnly(dataSource, this.options.withEntities);
     if (lacksFile(dataSource)) throw this.failed(MISSING_FILE);
     openReadOnly(dataSource);
     // A driver that is not told waits for ever, and holds a connection for each try.
-    const giveUp = Math.min(this.timeout + GIVE_UP, LONGEST_TIMER);
+    const giveUp = Math.min(this.options.timeout + GIVE_UP, LONGEST_TIMER);
     Object.assign(driver.options, { connectTimeoutMS: giveUp, connectTimeout: giveUp });
   }
 
   private async withinTimeout(work: Promise<void>): Promise<void> {
     try {
-      await withTimeout(work, this.timeout, timedOut);
+      await withTimeout(work, this.options.timeout, timedOut);
     } catch (error) {
       throw this.failed(error);
     }

@@ -7,6 +7,7 @@ const EXAMPLES: Readonly<Record<Command, readonly string[]>> = {
     'check --data-source dist/data-source.js',
     'check -d orders=src/orders.ts -d users=src/users.ts --json',
     'check --module dist/app.module.js --wait 300',
+    'check --data-source dist/data-source.js --fail-on unapplied,drift',
   ],
   metrics: [
     'metrics --data-source dist/data-source.js',
@@ -23,7 +24,7 @@ const EXIT_CODES: Readonly<Record<Command, readonly string[]>> = {
   check: [
     '0    every migration is applied',
     '1    a migration is unapplied, or there is what --fail-on names',
-    '2    it cannot be told: a database cannot be read, or a file or a flag is wrong',
+    '2    it cannot be told: a database cannot be read, drift that --fail-on names is not judged, or a file or a flag is wrong',
     '130  interrupted (SIGINT)',
   ],
   metrics: [

@@ -12,13 +12,22 @@ export function loadMessage(error: unknown, loader?: string): string {
   return `${text === undefined ? shortMessage(error) : shortMessage({ name: nameOf(error), message: text })}${hint(error, loader)}`;
 }
 
-/** Why the migrations of a connection cannot be loaded, and what to do about it. */
-export function brokenMigrations(alias: string, error: unknown): string {
+/** Why the migrations of a connection, or its entities, cannot be loaded, and what to do about it. */
+export function brokenMigrations(alias: string, error: unknown, withEntities = false): string {
+  const [what, where] = withEntities ? BROKEN_FILES.withEntities : BROKEN_FILES.alone;
   return (
-    `${alias}: the files of its migrations could not be loaded. ${loadMessage(error)}${placeOf(error)} ` +
-    'Look at the paths in the option migrations; TypeScript files need a loader (--import or --require).'
+    `${alias}: ${what} ${loadMessage(error)}${placeOf(error)} ` +
+    `${where}; TypeScript files need a loader (--import or --require).`
   );
 }
+
+const BROKEN_FILES = {
+  alone: ['the files of its migrations could not be loaded.', 'Look at the paths in the option migrations'],
+  withEntities: [
+    'the files of its entities and migrations could not be loaded.',
+    'Look at the paths in the options entities and migrations',
+  ],
+} as const;
 
 /** The application's file in which an error came up, as a sentence; nothing if it is not known. */
 export function placeOf(error: unknown): string {

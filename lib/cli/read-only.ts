@@ -4,8 +4,6 @@ import { isRead } from './read-statement';
 
 /** What a DataSource must not do on behalf of the command line, whatever its own options say. */
 const READ_ONLY = {
-  // Neither built nor synchronized; extensions and TypeORM's metadata table are made for entities, too.
-  entities: [],
   subscribers: [],
   migrationsRun: false,
   synchronize: false,
@@ -33,8 +31,9 @@ const SILENT = Object.fromEntries(
 );
 
 /** Takes from a DataSource that is not connected yet everything by which it could write. */
-export function makeReadOnly(dataSource: DataSource): void {
-  override(dataSource, READ_ONLY);
+export function makeReadOnly(dataSource: DataSource, withEntities: boolean): void {
+  // Building entities takes its time, and not every loader can.
+  override(dataSource, withEntities ? READ_ONLY : { ...READ_ONLY, entities: [] });
   Object.assign(dataSource, { logger: SILENT, queryResultCache: undefined });
 }
 
@@ -43,8 +42,9 @@ export function openReadOnly(dataSource: DataSource): void {
   override(dataSource, sqliteOptions(dataSource.options as unknown as Record<string, unknown>));
 }
 
-/** sql.js holds its file in memory: it has methods that write it back. */
-export function keepSqljsFile(driver: object): void {
+/** sql.js holds its file in memory: it has methods that write it back. SQLite makes the folders of attached files. */
+export function keepFiles(driver: object): void {
+  if ('createDatabaseDirectory' in driver) driver.createDatabaseDirectory = () => Promise.resolve();
   if ('save' in driver && 'autoSave' in driver) driver.save = () => Promise.resolve();
 }
 

@@ -1,7 +1,11 @@
+import { DRIFT_ADVICE } from '../drift/advice';
+import { pathOf } from '../drift/ignore';
+import type { DriftReport } from '../drift/report';
 import { oneLine } from '../logger';
 import type { Snapshot } from '../monitor/snapshots';
 import { adviceOn } from '../verdict/advice';
 import type { ConnectionReport, MigrationsReport } from '../verdict/report';
+import { isDriftUnknown } from './drift';
 
 export interface Terminal {
   /** Columns. */
@@ -24,12 +28,32 @@ interface Column {
 
 const COLUMNS: readonly Column[] = [
   { title: 'connection', cell: ({ connection }) => oneLine(connection) },
-  { title: 'ok', cell: ({ ok, status }) => (status === 'unreadable' ? '?' : ok ? 'yes' : 'no') },
+  { title: 'ok', cell: (connection) => VERDICTS[verdictOn(connection)].word },
   { title: 'applied', cell: ({ applied }) => count(applied), isNumber: true },
   { title: 'unapplied', cell: ({ unapplied }) => count(unapplied?.length), isNumber: true },
   { title: 'unknown', cell: ({ unknown }) => count(unknown?.length), isNumber: true },
   { title: 'out of order', cell: ({ outOfOrder }) => count(outOfOrder?.length), isNumber: true },
 ];
+const DRIFT_COLUMN: Column = {
+  title: 'drift',
+  cell: ({ drift }) => count(drift?.statements),
+  isNumber: true,
+};
+
+function columnsFor(connections: readonly ConnectionReport[]): readonly Column[] {
+  return connections.some(({ drift }) => drift !== undefined) ? [...COLUMNS, DRIFT_COLUMN] : COLUMNS;
+}
+
+const VERDICTS = {
+  good: { word: 'yes', color: 32 },
+  unknown: { word: '?', color: 33 },
+  bad: { word: 'no', color: 31 },
+} as const;
+
+function verdictOn(connection: ConnectionReport): keyof typeof VERDICTS {
+  if (connection.status === 'unreadable' || isDriftUnknown(connection)) return 'unknown';
+  return connection.ok ? 'good' : 'bad';
+}
 
 /** A report for people: a table, or a paragraph for each connection where a table is too wide. */
 export function textOf(
@@ -46,19 +70,14 @@ export function textOf(
 
 type Paint = (text: string, connection: ConnectionReport) => string;
 
-const GREEN = 32;
-const YELLOW = 33;
-const RED = 31;
-
-function painted(text: string, { ok, status }: ConnectionReport): string {
-  const color = status === 'unreadable' ? YELLOW : ok ? GREEN : RED;
-  return `\u001b[${color}m${text}\u001b[39m`;
+function painted(text: string, connection: ConnectionReport): string {
+  return `\u001b[${VERDICTS[verdictOn(connection)].color}m${text}\u001b[39m`;
 }
 
 const GAP = '  ';
 
 function widthsOf(connections: readonly ConnectionReport[]): number[] {
-  return COLUMNS.map(({ title, cell }) =>
+  return columnsFor(connections).map(({ title, cell }) =>
     Math.max(title.length, ...connections.map((connection) => cell(connection).length)),
   );
 }
@@ -69,15 +88,16 @@ function widthOf(connections: readonly ConnectionReport[]): number {
 }
 
 function tableOf(connections: readonly ConnectionReport[], paint: Paint): string[] {
+  const columns = columnsFor(connections);
   const widths = widthsOf(connections);
   const padded = (texts: readonly string[]) =>
     texts.map((text, index) =>
-      COLUMNS[index]?.isNumber ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0),
+      columns[index]?.isNumber ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0),
     );
-  const header = padded(COLUMNS.map(({ title }) => title));
+  const header = padded(columns.map(({ title }) => title));
   const rows = connections.map((connection) =>
-    padded(COLUMNS.map(({ cell }) => cell(connection))).map((text, index) =>
-      COLUMNS[index]?.title === 'ok' ? paint(text, connection) : text,
+    padded(columns.map(({ cell }) => cell(connection))).map((text, index) =>
+      columns[index]?.title === 'ok' ? paint(text, connection) : text,
     ),
   );
   return [header, ...rows].map((cells) => cells.join(GAP).trimEnd());
@@ -85,7 +105,7 @@ function tableOf(connections: readonly ConnectionReport[], paint: Paint): string
 
 function paragraphs(connections: readonly ConnectionReport[], paint: Paint): string[] {
   return connections.flatMap((connection) =>
-    COLUMNS.map(({ title, cell }, index) => {
+    columnsFor(connections).map(({ title, cell }, index) => {
       const text = cell(connection);
       if (index === 0) return text;
       return `${GAP}${title}: ${title === 'ok' ? paint(text, connection) : text}`;
@@ -109,7 +129,26 @@ function detailsOf(connection: ConnectionReport, snapshots: readonly Snapshot[])
       connection.outOfOrder,
     ),
     ...named(`${name} has applied migrations that this code does not define:`, connection.unknown),
+    ...(connection.drift === undefined ? [] : driftLines(name, connection.drift)),
   ];
+}
+
+function driftLines(name: string, { statements, differences, ignored, skipped }: DriftReport): string[] {
+  if (skipped !== undefined) {
+    const { meaning, fix } = DRIFT_ADVICE[skipped];
+    return ['', `${name}: schema drift could not be told: ${skipped}. ${meaning} ${fix}`];
+  }
+  return [
+    ...named(
+      `${name} has a schema that differs from its entities (${counted(statements ?? 0, 'statement')}):`,
+      differences.map(pathOf),
+    ),
+    ...(ignored.length === 0 ? [] : ['', `${name} has ${counted(ignored.length, 'known difference')}.`]),
+  ];
+}
+
+function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 function detailOf({ connection }: ConnectionReport, snapshots: readonly Snapshot[]): string {

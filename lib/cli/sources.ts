@@ -57,12 +57,12 @@ export function loadNamed(
 
 /** The files that the command line names, and the databases that are files. */
 export function inputsOf(
-  { dataSources, module }: Invocation,
+  { dataSources, module, driftBaseline }: Invocation,
   sources: ReadonlyMap<string, DataSource>,
 ): readonly string[] {
   const named = namedFiles(dataSources).map(({ name }) => name);
   const databases = Array.from(sources.values(), ({ options }) => sqliteFile({ ...options }));
-  return [...named, module, ...databases].filter((file) => file !== undefined);
+  return [...named, module, driftBaseline, ...databases].filter((file) => file !== undefined);
 }
 
 async function load({ files, module, imports, requires }: Sources): Promise<ReadonlyMap<string, DataSource>> {

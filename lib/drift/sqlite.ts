@@ -24,6 +24,8 @@ export class SqliteSession implements Session {
   readonly view: SchemaView;
   readonly runner: QueryRunner;
   private readonly driver: SqliteDriver;
+  /** Its methods are not the driver's own: a guard that is bound to the first connection may stand there. */
+  private readonly driverClass: SqliteDriver;
   private isGone = false;
 
   constructor(dataSource: DataSource) {
@@ -36,13 +38,14 @@ export class SqliteSession implements Session {
       createDatabaseDirectory: async () => {},
     });
     this.driver = this.view.driver;
-    const driverClass = Object.getPrototypeOf(dataSource.driver) as SqliteDriver;
-    // Not the driver's own property: a guard that is bound to the first connection may stand there.
-    this.runner = driverClass.createQueryRunner.call(this.driver, 'master');
+    this.driverClass = Object.getPrototypeOf(dataSource.driver) as SqliteDriver;
+    this.runner = this.driverClass.createQueryRunner.call(this.driver, 'master');
+    // By which databases are attached.
+    this.view.dataSource.createQueryRunner = () => this.runner;
   }
 
   async begin(): Promise<void> {
-    await this.driver.connect();
+    await this.driverClass.connect.call(this.driver);
     await this.driver.attachDatabases?.();
     if (this.isGone) this.close();
   }

@@ -13,8 +13,8 @@ export interface ConnectionReport {
   readonly status: MigrationStatus;
   /** Whether the policy allows what there is. */
   readonly ok: boolean;
-  /** Everything that it does not allow. */
-  readonly failedOn: readonly Forbidden[];
+  /** Everything that it does not allow; `drift` for the command line alone. */
+  readonly failedOn: readonly (Forbidden | 'drift')[];
   /** How many migrations the code defines: known while the DataSource has been connected once. */
   readonly defined: number | null;
   /** How many are recorded in the database. */

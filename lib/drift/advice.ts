@@ -1,0 +1,41 @@
+import type { DriftSkip } from './reading';
+
+interface Advice {
+  readonly meaning: string;
+  readonly fix: string;
+}
+
+/** What each reason means for which drift is not judged, and what to do about it: for the command line and the documentation. */
+export const DRIFT_ADVICE: Readonly<Record<DriftSkip, Advice>> = {
+  unapplied: {
+    meaning:
+      'A migration is unapplied, or one is recorded that this code does not define: the schema belongs to other entities.',
+    fix: 'Apply the migrations, or check with the code whose migrations are applied.',
+  },
+  unreadable: {
+    meaning: 'The database could not be read before or after.',
+    fix: 'Find out why: see the reason of the connection.',
+  },
+  denied: {
+    meaning:
+      'The user may not see every table of the entities, and a table that is hidden looks as if it were missing.',
+    fix: 'Grant SELECT on every table of the entities; on MariaDB and MySQL, the rights that the application has.',
+  },
+  shared_connection: {
+    meaning:
+      'A SQLite database in memory has one connection for all, and drift is read through a second one.',
+    fix: 'Nothing: such a database lives as long as its process. Drift is read of a database in a file.',
+  },
+  unsupported: {
+    meaning: 'Drift is read on PostgreSQL, MySQL, MariaDB and SQLite only.',
+    fix: 'Leave the connection out.',
+  },
+  timeout: {
+    meaning: 'The schema was not read in time, or something held a lock on a table for longer than a second.',
+    fix: 'Look for a migration that is running and for long transactions, and try again.',
+  },
+  other: {
+    meaning: "TypeORM's schema builder failed, as it does if the table typeorm_metadata is missing.",
+    fix: 'Run `typeorm schema:log`, which shows its error.',
+  },
+};
