@@ -24,7 +24,7 @@ const EXIT_CODES: Readonly<Record<Command, readonly string[]>> = {
   check: [
     '0    every migration is applied',
     '1    a migration is unapplied, or there is what --fail-on names',
-    '2    it cannot be told: a database cannot be read, drift that --fail-on names is not judged, or a file or a flag is wrong',
+    '2    it cannot be told: a database cannot be read, or its drift, or a file or a flag is wrong',
     '130  interrupted (SIGINT)',
   ],
   metrics: [

@@ -50,6 +50,20 @@ export const MYSQL_CASES: readonly MysqlCase[] = [
     ],
     drift: ['change column o.v 1'],
   },
+  {
+    name: 'update date that names what happens on an update',
+    entities: column({
+      type: 'timestamp',
+      precision: null,
+      updateDate: true,
+      default: () => 'CURRENT_TIMESTAMP',
+      onUpdate: 'CURRENT_TIMESTAMP',
+    } as never),
+    byHand: [
+      'CREATE TABLE o (id int PRIMARY KEY, v timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP)',
+    ],
+    drift: [],
+  },
   { name: 'boolean default true', entities: column({ type: Boolean, default: true }), drift: [] },
   { name: 'boolean default false', entities: column({ type: 'boolean', default: false }), drift: [] },
   {
@@ -89,6 +103,11 @@ export const MYSQL_CASES: readonly MysqlCase[] = [
     name: 'float with a precision and no scale',
     entities: column({ type: 'float', precision: 10 }),
     drift: ['change column o.v 1'],
+  },
+  {
+    name: 'float with a precision and a scale',
+    entities: column({ type: 'float', precision: 10, scale: 2 }),
+    drift: [],
   },
   {
     name: 'foreign key named by the server',
@@ -140,6 +159,12 @@ export const MYSQL_CASES: readonly MysqlCase[] = [
     entities: column({ type: 'int', unique: true }),
     byHand: ['CREATE TABLE o (id int(11) PRIMARY KEY, v int(11) NOT NULL UNIQUE)'],
     drift: ['drop index o.v 1', 'change column o.v 1'],
+  },
+  {
+    name: 'a unique index that the entity names as the server did',
+    entities: table({ v: { type: 'int' } }, { indices: [{ name: 'v', columns: ['v'], unique: true }] }),
+    byHand: ['CREATE TABLE o (id int PRIMARY KEY, v int NOT NULL UNIQUE)'],
+    drift: [],
   },
   {
     name: 'one-to-one',

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { forbidDrift } from '../../../lib/cli/drift';
 import { textOf, type Terminal } from '../../../lib/cli/report-text';
+import { DRIFT_ADVICE } from '../../../lib/drift/advice';
+import { DRIFT_SKIPS } from '../../../lib/drift/reading';
+import { driftReportOf, type KnownDrift } from '../../../lib/drift/report';
 import type { Snapshot } from '../../../lib/monitor/snapshots';
 import { reportOf } from '../../../lib/verdict/report';
 import { failedCollection, readCollection, snapshotOf } from '../../support/snapshots';
@@ -113,5 +117,79 @@ describe('textOf', () => {
     expect(textFor([], [])).toMatch(none);
     expect(textFor([], ['A1700000000001'])).toMatch(none);
     expect(textFor(['A1700000000001'], ['A1700000000001'])).not.toMatch(none);
+  });
+
+  describe('with drift', () => {
+    const applied = readCollection(names(1), names(1));
+    const drift = (count: number, known: KnownDrift = {}) =>
+      driftReportOf(
+        {
+          statements: count * 2,
+          differences: Array.from({ length: count }, (_, index) => ({
+            change: 'drop index' as const,
+            table: 'orders',
+            name: `by_${index}`,
+            statements: 2,
+          })),
+          checkedAt: 0,
+        },
+        known,
+      );
+
+    it('has a column for the statements, and names the first five differences', () => {
+      const snapshots = [
+        snapshotOf({ connection: 'clean', collection: applied, drift: drift(0) }),
+        snapshotOf({
+          connection: 'drifted',
+          collection: applied,
+          drift: drift(7, { ignore: ['orders.by_0'] }),
+        }),
+      ];
+      expect(text(snapshots).split('\n')).toEqual([
+        'connection  ok   applied  unapplied  unknown  out of order  drift',
+        'clean       yes        1          0        0             0      0',
+        'drifted     yes        1          0        0             0     12',
+        '',
+        'drifted has a schema that differs from its entities (12 statements):',
+        '  drop index:orders.by_1',
+        '  drop index:orders.by_2',
+        '  drop index:orders.by_3',
+        '  drop index:orders.by_4',
+        '  drop index:orders.by_5',
+        '  and 1 more',
+        '',
+        'drifted has 1 known difference.',
+        '',
+      ]);
+      expect(text(snapshots, { width: 30, hasColors: false })).toContain('  out of order: 0\n  drift: 12\n');
+    });
+
+    it.each(DRIFT_SKIPS)('says what to do if it was skipped: %s', (skipped) => {
+      const report = driftReportOf({ skipped, checkedAt: 0 }, {});
+      const lines = text([snapshotOf({ collection: applied, drift: report })]).split('\n');
+      expect(lines[1]).toMatch(/^default {5}yes .* -$/);
+      expect(lines[3]).toBe(
+        `default: schema drift could not be told: ${skipped}. ${DRIFT_ADVICE[skipped].meaning} ${DRIFT_ADVICE[skipped].fix}`,
+      );
+    });
+
+    it('has a question mark where drift that is forbidden could not be told', () => {
+      const skipped = driftReportOf({ skipped: 'denied', checkedAt: 0 }, {});
+      const snapshots = [
+        snapshotOf({ connection: 'drifted', collection: applied, drift: drift(1) }),
+        snapshotOf({ connection: 'denied', collection: applied, drift: skipped }),
+      ];
+      const forbidden = textOf(snapshots, forbidDrift(reportOf(snapshots, {})), { ...WIDE, hasColors: true });
+      expect(forbidden.match(PAINTED)).toEqual([
+        expect.stringMatching(/^.\[31mno/),
+        expect.stringMatching(/^.\[33m\?/),
+      ]);
+    });
+
+    it('says nothing more of a database that could not be read', () => {
+      const skipped = driftReportOf({ skipped: 'unreadable', checkedAt: 0 }, {});
+      const lost = [snapshotOf({ collection: failedCollection('timeout'), drift: skipped })];
+      expect(text(lost)).not.toContain('drift could not be told');
+    });
   });
 });
