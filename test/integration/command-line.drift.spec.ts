@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import Database from 'better-sqlite3';
+import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { command } from '../support/command';
@@ -211,6 +212,52 @@ describe.each(SERVERS.filter(({ available }) => available))('Drift on $name', (s
           : [`DROP USER '${user}'`]),
       );
     }
+  });
+});
+
+describe('Drift on PostgreSQL that cannot be told', () => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await createPostgres();
+  });
+  afterEach(() => database.drop());
+
+  const write = (before: string, options: string): string =>
+    project.dataSource('data-source.js', {
+      connection: `type: 'postgres', url: '${database.url}'`,
+      before,
+      options,
+    });
+
+  it('is a time-out while a migration holds a lock', async () => {
+    const file = write(entities('"'), ALL);
+    await migrate(file);
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    try {
+      await client.query('BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE');
+      const { code, report } = await checked('-d', file, '--fail-on', 'unapplied,drift');
+      expect(report.connections).toMatchObject([
+        { status: 'up-to-date', failedOn: ['drift'], drift: { statements: null, skipped: 'timeout' } },
+      ]);
+      expect(code).toBe(2);
+    } finally {
+      await client.end();
+    }
+  });
+
+  it('is no drift if a statement is not sent, because it looks like a write', async () => {
+    // The backslash ends no text in PostgreSQL; in MySQL it would, and INSERT would be a word of the statement.
+    const file = write(
+      String.raw`const odd = new EntitySchema({ name: 'insert', schema: 'a\\', columns: { id: { type: 'int', primary: true } } });`,
+      'entities: [odd]',
+    );
+    await database.run('CREATE SCHEMA "a\\"');
+    await migrate(file);
+    expect(await statementsGenerated(file)).toBe(0);
+    const { code, report } = await checked('-d', file, '--fail-on', 'drift');
+    expect(report.connections).toMatchObject([{ drift: { statements: null, skipped: 'other' } }]);
+    expect(code).toBe(2);
   });
 });
 
