@@ -28,3 +28,35 @@ export function wait(milliseconds: number): Promise<void> {
 export function waitUnref(milliseconds: number): Promise<void> {
   return new Promise((resolve) => clock.setTimeout(resolve, milliseconds).unref());
 }
+
+/** Timers hold no more milliseconds; a longer one would fire at once. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
+/**
+ * What some work comes to, or what `late` returns or throws if it takes longer. The work goes on.
+ *
+ * @param isUnref - whether the process may end before the time is over
+ */
+export async function within<T, Late = undefined>(
+  milliseconds: number,
+  work: T | Promise<T>,
+  late: () => Late,
+  isUnref = false,
+): Promise<T | Late> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<Late>((resolve, reject) => {
+    timer = clock.setTimeout(() => {
+      try {
+        resolve(late());
+      } catch (error) {
+        reject(error);
+      }
+    }, milliseconds);
+    if (isUnref) timer.unref();
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { LONGEST_TIMER } from '../clock';
 import { suggestion } from '../options/did-you-mean';
 import { FINDINGS } from '../review/judge';
 import { FORBIDDEN } from '../verdict/verdict';
@@ -43,8 +44,6 @@ const FORMATS: readonly string[] = ['text', 'json', 'github'];
 const ALL = Object.keys(COMMANDS) as readonly Command[];
 const REPORTS: readonly Command[] = ['check', 'review'];
 const READS: readonly Command[] = ['check', 'metrics'];
-/** Timers hold no more milliseconds. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Every flag there is: what is parsed, what the help says and what the documentation is checked against. */
 export const FLAGS = {

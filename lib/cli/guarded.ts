@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { DataSource } from 'typeorm';
+import { LONGEST_TIMER } from '../clock';
 import { MigrationFailure } from '../migration/failure';
-import { LONGEST_TIMER } from './flags';
 import { keepFiles, makeReadOnly, openReadOnly, sqliteFile } from './read-only';
 import { makeRunnersReadOnly } from './read-only-runner';
 import { refusalOf } from './refused';

@@ -1,5 +1,5 @@
 import type { DataSource, MigrationInterface } from 'typeorm';
-import { clock, yieldToEventLoop } from '../clock';
+import { within, yieldToEventLoop } from '../clock';
 import { MigrationFailure } from './failure';
 import { definedTwice, withoutTimestamp } from './invalid';
 import { migrationTimestamp, type OrderedMigrations, orderMigrations } from './state';
@@ -136,7 +136,7 @@ class Readiness {
     if (this.wasFilled || migrations.length > 0) return true;
     this.asking ??= this.definesNone().finally(() => (this.asking = undefined));
     // A file that never finishes loading is not waited for.
-    const definesNone = await within(this.patience, this.asking);
+    const definesNone = await within(this.patience, this.asking, () => undefined);
     return definesNone === true || this.dataSource.migrations !== migrations;
   }
 
@@ -197,15 +197,6 @@ class Readiness {
       return undefined;
     }
   }
-}
-
-/** What a promise resolves to within so many milliseconds; otherwise `undefined`. */
-async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = clock.setTimeout(() => resolve(undefined), milliseconds);
-  });
-  return Promise.race([promise, late]).finally(() => clock.clearTimeout(timer));
 }
 
 function areGlobs(list: readonly unknown[]): boolean {

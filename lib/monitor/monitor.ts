@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { clock } from '../clock';
+import { clock, within } from '../clock';
 import type { DataSourceCandidate } from '../data-source/alias';
 import type { DriftReport } from '../drift/report';
 import type { DriftTarget } from '../drift/schedule';
@@ -181,7 +181,7 @@ export class Monitor {
     const done = Promise.all(reads);
     // One under way is waited for before one of its own: each may take its time-out. Those that have
     // their place time out by themselves.
-    if (isBusy || this.places.hasQueue) await withDeadline(done, 2 * this.options.timeout);
+    if (isBusy || this.places.hasQueue) await within(2 * this.options.timeout, done, () => undefined);
     else await done;
     this.settle();
     return collections;
@@ -255,11 +255,4 @@ export class Monitor {
       },
     });
   }
-}
-
-async function withDeadline(done: Promise<unknown>, milliseconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise((resolve) => (timer = clock.setTimeout(resolve, milliseconds)));
-  await Promise.race([done, deadline]);
-  clock.clearTimeout(timer);
 }

@@ -1,4 +1,4 @@
-import { clock } from '../clock';
+import { within } from '../clock';
 import { logger, nameOfError } from '../logger';
 import { describe } from '../prometheus-migrations.errors';
 import type { ResolvedModuleOptions } from './option.types';
@@ -13,7 +13,7 @@ export async function asksToExport({
 }: Pick<ResolvedModuleOptions, 'exportMigrations' | 'timeout'>): Promise<boolean> {
   if (typeof exportMigrations === 'boolean') return exportMigrations;
   try {
-    const answer: unknown = await withTimeout(exportMigrations, timeout);
+    const answer: unknown = await within(timeout, exportMigrations(), late);
     if (typeof answer === 'boolean') return answer;
     warn(`answered ${describe(answer)}`);
   } catch (error) {
@@ -28,18 +28,10 @@ function warn(what: string): void {
   );
 }
 
-async function withTimeout(ask: () => boolean | Promise<boolean>, timeout: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = clock.setTimeout(() => reject(new TimeoutError()), timeout);
-  });
-  try {
-    return await Promise.race([ask(), late]);
-  } finally {
-    clock.clearTimeout(timer);
-  }
-}
-
 class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
+}
+
+function late(): never {
+  throw new TimeoutError();
 }

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER } from '../clock';
 import { isDataSource } from '../data-source/brand';
 import { NotADataSourceError } from '../prometheus-migrations.errors';
 import type { Policy } from '../verdict/verdict';
@@ -42,9 +43,6 @@ const NAMESPACE = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const PREFIX = /^[a-zA-Z0-9_:]+$/;
 const NAME_RULE = 'Prometheus wants letters, digits, underscores and colons, and no digit in front.';
 const isName = (value: unknown) => typeof value === 'string' && NAMESPACE.test(value);
-
-/** Timers hold no more milliseconds; a longer one would fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 const REGISTRY_METHODS = [
   'metrics',
