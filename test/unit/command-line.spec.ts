@@ -50,7 +50,7 @@ describe('docs/command-line.md', () => {
     }
   });
 
-  const commands = ['command-line', 'kubernetes', 'pipelines', 'review'].flatMap((name) =>
+  const commands = ['command-line', 'kubernetes', 'pipelines', 'review', 'drift'].flatMap((name) =>
     codeBlocks(page(`docs/${name}.md`), 'sh', 'ini', '', 'yaml')
       .flatMap(
         (code) => code.match(/(?:nestjs-prometheus-migrations|main\.js) (?:check|metrics|review) .*/g) ?? [],
