@@ -328,7 +328,60 @@ export function migrationsDashboard(): Dashboard {
   return dashboard.build();
 }
 
+/** The version of Grafana with which the dashboard is tried: that of sample-app/compose.yaml. */
+const GRAFANA = '13.1.3';
+
+/** Names of the panel types, as Grafana exports them. */
+const PANELS: Readonly<Record<string, string>> = {
+  stat: 'Stat',
+  'state-timeline': 'State timeline',
+  table: 'Table',
+  timeseries: 'Time series',
+};
+
+/** The same for grafana.com, in the form of "Export for sharing externally": an import asks for the data source. */
+export function sharedDashboard(): object {
+  const { templating, ...dashboard } = migrationsDashboard();
+  const types = new Set((dashboard.panels ?? []).map(({ type }) => type).filter((type) => type !== 'row'));
+  const panel = (id: string) => {
+    const name = PANELS[id];
+    if (name === undefined) throw new Error(`PANELS has no name for ${id}.`);
+    return { type: 'panel', id, name, version: '' };
+  };
+  const input = '${DS_PROMETHEUS}';
+  return {
+    __inputs: [
+      {
+        name: 'DS_PROMETHEUS',
+        label: 'Prometheus',
+        description: 'The data source that scrapes your applications.',
+        type: 'datasource',
+        pluginId: 'prometheus',
+        pluginName: 'Prometheus',
+      },
+    ],
+    __elements: {},
+    __requires: [
+      { type: 'grafana', id: 'grafana', name: 'Grafana', version: GRAFANA },
+      { type: 'datasource', id: 'prometheus', name: 'Prometheus', version: '1.0.0' },
+      ...[...types].sort().map(panel),
+    ],
+    id: null,
+    ...dashboard,
+    templating: {
+      list: (templating.list ?? []).map((variable) =>
+        variable.name === 'datasource'
+          ? { ...variable, current: { selected: true, text: input, value: input } }
+          : variable,
+      ),
+    },
+  };
+}
+
 if (require.main === module) {
-  const file = join(process.cwd(), 'monitoring/grafana/migrations.json');
-  writeFileSync(file, `${JSON.stringify(migrationsDashboard(), null, 2)}\n`);
+  const dashboards = { migrations: migrationsDashboard(), 'migrations.grafana-com': sharedDashboard() };
+  for (const [name, dashboard] of Object.entries(dashboards)) {
+    const file = join(process.cwd(), `monitoring/grafana/${name}.json`);
+    writeFileSync(file, `${JSON.stringify(dashboard, null, 2)}\n`);
+  }
 }

@@ -1,6 +1,7 @@
 // Checks the package as users get it: packs it, looks at what is in the tarball and how it resolves,
 // and installs it into a consumer project for each entry of matrix.json. Run `npm run build` before.
-// Names of entries as arguments run these alone. `command-line` and `nest-add` have matrices of their own.
+// Names of entries as arguments run these alone. `command-line` and `nest-add` have
+// matrices of their own; of the latter, only the newest Nest runs unless it is named.
 import { spawn } from 'node:child_process';
 import {
   cpSync,
@@ -22,7 +23,7 @@ const PACKED = [
   /^(package\.json|llms\.txt|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|docs\/[\w.-]+\.(json|md|png|svg))$/,
   /^dist\/lib\/.+\.(js|js\.map|d\.ts)$/,
   /^schematics\/(collection\.json|nest-add\/[\w.-]+\.(cjs|json))$/,
-  /^monitoring\/(generate\.mjs|\w+\/[\w.-]+\.(json|yml|yaml))$/,
+  /^monitoring\/(generate\.mjs|\w+\/[\w.-]+\.(json|libsonnet|yml|yaml))$/,
 ];
 const REQUIRED = [
   'package.json',
@@ -38,7 +39,9 @@ const REQUIRED = [
   'docs/runbooks.md',
   'monitoring/generate.mjs',
   'monitoring/grafana/migrations.json',
+  'monitoring/grafana/migrations.grafana-com.json',
   'monitoring/kubernetes/migration-job.example.yaml',
+  'monitoring/mixin/mixin.libsonnet',
   'monitoring/prometheus/migrations.rules.yml',
   'schematics/collection.json',
   'schematics/nest-add/nest-add.cjs',
@@ -224,7 +227,11 @@ try {
   const tools = { run, nodeOf, forEach, delimiter };
   if (others.includes('command-line') && (await tryCommandLine(tools, tarball, directory)) > 0)
     process.exitCode = 1;
-  if (others.includes('nest-add') && (await tryNestAdd(tools, readManifest(root), tarball, directory)) > 0)
+  const isAll = named.includes('nest-add');
+  if (
+    others.includes('nest-add') &&
+    (await tryNestAdd(tools, readManifest(root), tarball, directory, isAll)) > 0
+  )
     process.exitCode = 1;
   console.log(`consumers: ${entries.length - failures.length} passed, ${failures.length} failed`);
   if (failures.length > 0) process.exitCode = 1;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { metricNames } from '../../lib/metrics/metric.names';
-import { migrationsDashboard } from '../../monitoring/grafana/migrations.dashboard';
+import { migrationsDashboard, sharedDashboard } from '../../monitoring/grafana/migrations.dashboard';
 import { dashboard, dashboardExpressions, dashboardFile, panels, targetsOf } from '../support/dashboard';
+import { readProjectFile } from '../support/documents';
 import { assertPromql, metricNamesIn, metricOf, nodesOf, type SyntaxNode } from '../support/promql';
 
 const prefixes = ['typeorm', 'django', 'acme_typeorm'];
@@ -126,6 +127,55 @@ function guardOf(expression: string, selector: SyntaxNode): string | undefined {
   if (!comparison?.type.is('BinaryExpr')) return undefined;
   return expression.slice(selector.to, comparison.to).trim();
 }
+
+describe('the dashboard for grafana.com', () => {
+  interface Shared {
+    readonly __inputs: readonly { readonly name: string; readonly pluginId: string }[];
+    readonly __requires: readonly { readonly type: string; readonly id: string; readonly version: string }[];
+    readonly templating: { readonly list: readonly { readonly name: string; readonly current?: object }[] };
+  }
+  const file = readProjectFile('monitoring/grafana/migrations.grafana-com.json');
+  const shared = JSON.parse(file) as Shared;
+
+  it('is in the repository as it is built', () => {
+    expect(file).toBe(`${JSON.stringify(sharedDashboard(), null, 2)}\n`);
+  });
+
+  it('is the dashboard, but for what an import needs', () => {
+    const { __inputs, __requires, templating, ...rest } = shared;
+    expect(rest).toEqual({
+      ...(JSON.parse(dashboardFile) as object),
+      templating: undefined,
+      id: null,
+      __elements: {},
+    });
+    const strip = (list: Shared['templating']['list']) =>
+      list.map((variable) =>
+        variable.name === 'datasource' ? { ...variable, current: undefined } : variable,
+      );
+    expect(strip(templating.list)).toEqual(
+      strip((dashboard.templating.list ?? []) as Shared['templating']['list']),
+    );
+  });
+
+  it('asks for every input that it names, and names every one that it asks for', () => {
+    const named = file.match(/\$\{DS_\w+\}/g) ?? [];
+    expect([...new Set(named)]).toEqual(shared.__inputs.map(({ name }) => `\${${name}}`));
+    const variable = shared.templating.list.find(({ name }) => name === 'datasource');
+    expect(variable?.current).toMatchObject({ value: '${DS_PROMETHEUS}' });
+  });
+
+  it('requires each kind of panel that it has, its data source, and the Grafana that it is tried with', () => {
+    const required = (wanted: string) => shared.__requires.filter(({ type }) => type === wanted);
+    const types = new Set<string>(panels.map(({ type }) => type));
+    expect(required('panel').map(({ id }) => id)).toEqual([...types].sort());
+    expect(required('datasource').map(({ id }) => id)).toEqual(
+      shared.__inputs.map(({ pluginId }) => pluginId),
+    );
+    const image = /grafana\/grafana:(\S+)/.exec(readProjectFile('sample-app/compose.yaml'))?.[1];
+    expect(required('grafana').map(({ version }) => version)).toEqual([image]);
+  });
+});
 
 describe('PromQL in tests', () => {
   it.each(['', 'a +', 'sum by (a) (b', 'summ(a)', 'a{b="c}', 'a b', 'rate(a[5m]))'])(
