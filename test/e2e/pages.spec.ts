@@ -1,14 +1,16 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { migrationsDashboard } from '../../monitoring/grafana/migrations.dashboard';
 import { createPostgres, type TestDatabase } from '../support/databases';
-import { codeBlocks, page, pages } from '../support/documents';
+import { codeBlocks, page, pages, PROJECT, tableIn } from '../support/documents';
 import { freePort } from '../support/free-port';
 import { installPackage } from '../support/installed-package';
 import { type PageApplication, startPageApplication, writeApplication } from '../support/page-application';
 import { buildSample, type Sample, SAMPLE_BUILD_MS } from '../support/sample-app';
+import { TcpProxy } from '../support/tcp-proxy';
 import { terminalPicture } from '../support/terminal-picture';
 
 // Each starts a process.
@@ -56,6 +58,8 @@ async function get(path: string, headers: Record<string, string> = {}) {
 async function metrics(url = app?.url): Promise<string> {
   return (await fetch(`${await url}/metrics`)).text();
 }
+
+const linesOf = (text: string) => text.trim().split('\n');
 
 /** For each page that opens with a root module: what somebody sees who pastes it. */
 const PAGES: Readonly<Record<string, (path: string) => Promise<void>>> = {
@@ -201,6 +205,94 @@ describe('docs/status-page.md', () => {
 
     expect((await get('/internal/migrations')).status).toBe(403);
     expect((await get('/internal/migrations', { authorization: 'Bearer secret' })).status).toBe(200);
+  });
+});
+
+describe('docs/recipes.md', () => {
+  const path = 'docs/recipes.md';
+  /** The block of the page that has these words. */
+  const block = (words: string, ...languages: string[]) =>
+    codeBlocks(page(path), ...languages).find((code) => code.includes(words)) ?? '';
+
+  it('shows how to start while a second database is down, and what is read and logged', async () => {
+    const proxy = await TcpProxy.before(database.url, 5432);
+    try {
+      proxy.set('refuse');
+      start(
+        { 'app.module': block('manualInitialization', 'ts') },
+        { USER_DATA_URL: proxy.url(database.url) },
+      );
+
+      expect(linesOf(await metrics())).toEqual(expect.arrayContaining(linesOf(block('"user_data"} -1', ''))));
+      expect((await get('/readyz')).body).not.toContain('user_data');
+      proxy.set('none');
+      await expect.poll(() => app?.output(), { timeout: 15_000 }).toContain('is connected');
+
+      expect(await metrics()).toContain('unapplied_total{connection="user_data"} 2\n');
+      const log = linesOf(app?.output() ?? '').map((line) => line.replace(/^.*(LOG|WARN) /, '$1 '));
+      expect(log).toEqual(expect.arrayContaining(linesOf(block('[UserData]', ''))));
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  it('shows tenants that are made at run time', async () => {
+    start({ 'app.module': block('class Tenants', 'ts') });
+
+    await fetch(`${await app?.url}/tenants/acme`, { method: 'POST' });
+    expect(linesOf(await metrics())).toEqual(expect.arrayContaining(linesOf(block('tenant_acme', ''))));
+
+    await fetch(`${await app?.url}/tenants/acme`, { method: 'DELETE' });
+    expect(await metrics()).not.toContain('tenant_acme');
+  });
+
+  it('shows a bearer token behind a prefix and versions, and where Prometheus finds the metrics', async () => {
+    const main = block('bootstrap()', 'ts').replace(
+      'await app.listen(3000);',
+      "await app.listen(0, '127.0.0.1'); console.log('LISTENS ' + (await app.getUrl()));",
+    );
+    start({ 'app.module': block('ScraperGuard', 'ts'), main }, { SCRAPER_TOKEN: 'secret' });
+    const [, metricsPath = ''] = /metrics_path: (\S+)/.exec(block('metrics_path', 'yaml')) ?? [];
+
+    expect((await get(metricsPath)).status).toBe(403);
+    expect((await get(metricsPath, { authorization: 'Bearer secret' })).body).toContain(
+      'unapplied_total{connection="default"} 2\n',
+    );
+  });
+
+  it('shows a guard that lets nobody in without a token of its own', async () => {
+    start({ 'app.module': block('ScraperGuard', 'ts') });
+
+    expect((await get('/internal/metrics', { authorization: 'Bearer undefined' })).status).toBe(403);
+    expect((await get('/internal/metrics', { authorization: 'Bearer ' })).status).toBe(403);
+  });
+});
+
+describe('docs/testing.md', () => {
+  it('shows a file that passes in Vitest', async () => {
+    const folder = join(installed, database.name);
+    mkdirSync(join(folder, 'test'), { recursive: true });
+    writeFileSync(join(folder, 'test/metrics.spec.ts'), shown('docs/testing.md'));
+    const vitest = join(PROJECT, 'node_modules/vitest/vitest.mjs');
+    const { stdout } = await promisify(execFile)(process.execPath, [vitest, 'run', '--root', folder], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], NO_COLOR: '1', DATABASE_URL: database.url },
+    });
+
+    expect(stdout).toContain('✓ test/metrics.spec.ts (1 test)');
+  });
+});
+
+describe('docs/dashboard.md', () => {
+  it('lists the panels of the dashboard, row by row', () => {
+    let row = '';
+    const panels = (migrationsDashboard().panels ?? []).flatMap(({ type, title = '' }) => {
+      if (type === 'row') row = title;
+      return type === 'row' ? [] : [[row, title]];
+    });
+
+    const rows = tableIn(page('docs/dashboard.md'), 'panels').map(([name, panel]) => [name, panel]);
+    expect(rows).toEqual(panels);
   });
 });
 

@@ -27,9 +27,10 @@ const MIGRATIONS: Readonly<Record<string, string>> = {
   AddOrderQuantity1767312000000: 'ALTER TABLE orders ADD quantity integer',
 };
 
-/** Writes modules of a page, as `{ 'app.module': code }`, and the migrations into the `dist` of a folder. */
+/** Writes modules of a page, as `{ 'app.module': code }`, a `main` unless the page has one, and the migrations into the `dist` of a folder. */
 export function writeApplication(folder: string, modules: Readonly<Record<string, string>>): void {
   mkdirSync(join(folder, 'dist/migrations'), { recursive: true });
+  writeFileSync(join(folder, 'dist/main.js'), MAIN);
   for (const [name, code] of Object.entries(modules)) {
     const { outputText } = ts.transpileModule(code, {
       compilerOptions: {
@@ -41,7 +42,6 @@ export function writeApplication(folder: string, modules: Readonly<Record<string
     });
     writeFileSync(join(folder, `dist/${name}.js`), outputText);
   }
-  writeFileSync(join(folder, 'dist/main.js'), MAIN);
   for (const [name, statement] of Object.entries(MIGRATIONS)) {
     const up = `up(runner) { return runner.query('${statement}'); }`;
     const code = `exports.${name} = class ${name} { ${up} async down() {} };`;

@@ -7,6 +7,7 @@ import { type Block, blocksIn, pages, PROJECT } from '../support/documents';
 /** What a block may use without importing it: a page imports only what it is about. */
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
   '@nestjs/common': [
+    'CanActivate',
     'Controller',
     'Get',
     'Injectable',
@@ -105,6 +106,7 @@ function findings(blocks: readonly Block[], isWhole = false): Map<string, string
   const files = new Map([
     ...(isWhole ? [] : [[AMBIENT, APPLICATION] as const]),
     [join(FOLDER, 'data-source.ts'), "export declare const dataSource: import('typeorm').DataSource;"],
+    [join(FOLDER, 'app.module.ts'), 'export declare class AppModule {}'],
   ]);
   const places = new Map<string, string>();
   for (const [index, { place, code }] of blocks.entries()) {
