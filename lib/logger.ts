@@ -24,7 +24,7 @@ function tell(level: Level, message: string): void {
   try {
     (sink ??= nestLogger())[level](oneLine(message));
   } catch {
-    // There is nobody left to tell.
+    // There is nowhere left to log it.
   }
 }
 

@@ -177,7 +177,7 @@ export class PrometheusMigrationsModule
     if (await this.gate.release()) await this.listening();
   }
 
-  /** Nest closes the HTTP server next. It does not tell whether a start that goes on will open it. */
+  /** Nest closes the HTTP server next. It does not say whether a start that goes on will open it. */
   private async listening(): Promise<void> {
     const server = this.host.httpAdapter?.getHttpServer() as Server | undefined;
     if (server !== undefined && !server.listening) {
@@ -208,7 +208,7 @@ function requestScopedLine(alias: string): string {
 let defined = 0;
 
 /**
- * Nest 10 tells modules apart by their definition as text, with every value in it: DataSources would take
+ * Nest 10 distinguishes modules by their definition as text, with every value in it: DataSources would take
  * it minutes, and factories of the same text would be one module. A number stands for all of it.
  */
 function define(definition: DynamicModule, resolvedOptions: Provider): DynamicModule {

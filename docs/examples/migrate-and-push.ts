@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** The migrations decide about the exit code. A push that fails is told, and changes nothing. */
+/** The migrations decide about the exit code. A push that fails is logged, and changes nothing. */
 async function push(): Promise<void> {
   try {
     const url = process.env.PUSHGATEWAY_URL ?? 'http://pushgateway:9091';

@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** The migrations decide about the exit code. A file that cannot be written is told, and changes nothing. */
+/** The migrations decide about the exit code. A file that cannot be written is logged, and changes nothing. */
 async function write(file: string): Promise<void> {
   // The collector reads files that end in .prom. The rename puts the whole file there at once.
   const temporary = `${file}.${process.pid}`;

@@ -17,7 +17,7 @@ const PLAIN = { width: Infinity, hasColors: false };
 const INTERVAL = 1000;
 
 /**
- * Tells whether every migration is applied. Resolves to the exit code.
+ * Checks whether every migration is applied. Resolves to the exit code.
  *
  * @param decide - called with it as soon as the report is printed, and before the connections are closed
  */

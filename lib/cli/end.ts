@@ -10,7 +10,7 @@ export const ENDED_EARLY: Readonly<Record<EarlyEnd, string>> = {
 };
 
 /**
- * The one way out of the process: its exit code is what the command decides, and otherwise that it could not tell.
+ * The one way out of the process: its exit code is what the command decides, and otherwise 2.
  *
  * A loaded file may call or replace `process.exit()`, set `process.exitCode`, and listen to `exit` before this does. All
  * of it ends in `process.reallyExit()`, or in a process that has nothing left to do.

@@ -4,7 +4,7 @@ export const EXIT = {
   upToDate: 0,
   /** Something is unapplied, or whatever else `--fail-on` names. */
   unapplied: 1,
-  /** It cannot be told: a database cannot be read, a file cannot be used, a flag is wrong. */
+  /** The check could not be made: a database cannot be read, a file cannot be used, a flag is wrong. */
   unknown: 2,
 } as const;
 

@@ -30,7 +30,7 @@ export interface FlagRow {
   readonly rule?: string | ((command: Command) => string);
 }
 
-/** What `--fail-on` may name. What cannot be told is no policy: it always exits with 2. */
+/** What `--fail-on` may name. A database that cannot be read is no policy: it always exits with 2. */
 const FAIL_ON: Readonly<Partial<Record<Command, readonly string[]>>> = {
   check: [...FORBIDDEN.filter((forbidden) => forbidden !== 'unreadable'), 'drift'],
   review: FINDINGS,

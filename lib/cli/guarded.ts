@@ -166,7 +166,7 @@ export class GuardedDataSource {
     makeReadOnly(dataSource, this.options.withEntities);
     if (lacksFile(dataSource)) throw this.failed(MISSING_FILE);
     openReadOnly(dataSource);
-    // A driver that is not told waits for ever, and holds a connection for each try.
+    // A driver without a time-out waits for ever, and holds a connection for each try.
     const giveUp = Math.min(this.options.timeout + GIVE_UP, LONGEST_TIMER);
     Object.assign(driver.options, { connectTimeoutMS: giveUp, connectTimeout: giveUp });
   }

@@ -27,7 +27,7 @@ export interface LoadedFile {
 
 /** Loads files of the application, as TypeORM's own command line does. */
 export class FileLoader {
-  /** What Node.js has loaded, or is told to load, before the files. */
+  /** What Node.js has loaded, or has to load, before the files. */
   private readonly specifiers: readonly string[];
   /** Whether a TypeScript loader is registered, for ES modules (`true`) and for CommonJS (`false`). */
   private readonly registered = new Map<boolean, string | undefined>();

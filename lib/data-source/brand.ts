@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 
-/** The property by which TypeORM's objects tell their kind. */
+/** The property by which TypeORM's objects show their kind. */
 export const MARK = '@instanceof';
 /** The kind of a DataSource, the same in all copies of TypeORM. */
 export const DATA_SOURCE: unknown = Symbol.for('DataSource');

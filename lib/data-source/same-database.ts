@@ -28,7 +28,7 @@ interface ConnectionOptions {
   replication?: { master?: ConnectionOptions };
 }
 
-/** Where a DataSource keeps its migrations table; `undefined` if that cannot be told from its options. */
+/** Where a DataSource keeps its migrations table; `undefined` if its options do not say. */
 function placeOf(dataSource: DataSource): string | undefined {
   try {
     const options = dataSource.options as ConnectionOptions;

@@ -6,7 +6,7 @@ const HARMLESS: ReadonlySet<string> = new Set(
 /** Marks our listeners, of whatever copy of the package. */
 const OURS = Symbol.for('nestjs-prometheus-migrations:signal');
 
-/** Those that have not been told of a signal yet. */
+/** Those that have not had a signal yet. */
 const watching = new Set<HandledSignals>();
 const listenedTo = new Set<NodeJS.Signals>();
 

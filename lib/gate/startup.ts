@@ -108,7 +108,7 @@ export class StartupGate {
     }
   }
 
-  /** Nest's hooks tell of a shutdown, but only after those of other modules, which may take their time. */
+  /** Nest's hooks announce a shutdown, but only after those of other modules, which may take their time. */
   private async hold(grace: number): Promise<void> {
     const { signal } = this.closing;
     if (!signal.aborted) await sleep(grace, signal);

@@ -49,7 +49,7 @@ export interface Application {
   readonly config: ApplicationConfig;
   /** The controller that is left out. */
   readonly ours: Type | undefined;
-  /** Whether the platform tells routes of different hosts apart. */
+  /** Whether the platform distinguishes routes of different hosts. */
   readonly byHost: boolean;
 }
 

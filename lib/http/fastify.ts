@@ -28,7 +28,7 @@ export function hasRoute(
 
 const slashed = new WeakSet<FastifyInstance>();
 
-/** Fastify tells `/metrics/` from `/metrics`, Express does not. */
+/** Fastify distinguishes `/metrics/` from `/metrics`, Express does not. */
 export function answerTrailingSlash(instance: FastifyInstance): void {
   const { routerOptions, ignoreTrailingSlash } = instance.initialConfig ?? {};
   if (slashed.has(instance) || (routerOptions?.ignoreTrailingSlash ?? ignoreTrailingSlash) === true) return;

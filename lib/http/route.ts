@@ -148,7 +148,7 @@ export class PageRoute {
     return `GET ${served} is answered by the route ${pattern}, which comes first: ${this.page.whenShadowed}`;
   }
 
-  /** A route that may be middleware comes first. Its first answer tells. */
+  /** A route that may be middleware comes first. Its first answer decides. */
   private reportUnsure(served: string, pattern: string): void {
     logger.log(
       `${this.page.what} served at ${served}, if the route ${pattern} passes requests on. A warning follows if it does not.`,
@@ -161,7 +161,7 @@ export class PageRoute {
     );
   }
 
-  /** Another endpoint has the path. If it may show the same, its first answer tells. */
+  /** Another endpoint has the path. If it may show the same, its first answer decides. */
   private reportTaken(served: string, other: string): void {
     const { whenTaken, timesMade } = this.page;
     if (timesMade === undefined) {

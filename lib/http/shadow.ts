@@ -27,7 +27,7 @@ export function layersOf(instance: unknown): readonly ExpressLayer[] {
   }
 }
 
-/** How routes are told apart. */
+/** How routes are distinguished. */
 export interface KnownRoutes {
   /** Metadata of our own handlers. */
   readonly mark: string;
@@ -40,13 +40,13 @@ export interface KnownRoutes {
 /** A route of Express that a request comes to before ours. */
 export interface FirstRoute {
   readonly pattern: string;
-  /** Whether it may leave the request to those after it: only its answers tell. */
+  /** Whether it may leave the request to those after it: only its answers show that. */
   readonly mayPassOn: boolean;
 }
 
 /**
  * The route of Express that answers GET at a path, as a catch-all of the root module; `undefined` if that is
- * ours. One that may pass the request on is told only if no other answers it.
+ * ours. One that may pass the request on is returned only if no other answers it.
  */
 export function firstRoute(
   instance: unknown,
@@ -70,7 +70,7 @@ export function firstRoute(
       unsure ??= { pattern, mayPassOn };
     }
   } catch {
-    // Another Express than those that are known: nothing can be told.
+    // Another Express than those that are known: its routes cannot be read.
   }
   return unsure;
 }

@@ -145,7 +145,7 @@ export class OwnConnection {
   }
 }
 
-/** Whether a transaction is open that was begun past the query runner; expo and the like do not tell. */
+/** Whether a transaction is open that was begun past the query runner; expo and the like do not say. */
 function isInRawTransaction({ driver, options }: DataSource): boolean {
   const { databaseConnection } = driver as {
     databaseConnection?: { inTransaction?: boolean; run?: (sql: string) => unknown };

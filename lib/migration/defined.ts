@@ -50,7 +50,7 @@ export class DefinedMigrations {
   }
 }
 
-/** How many migrations the code defined when it was last looked at; `undefined` if that could never be told. */
+/** How many migrations the code defined when it was last looked at; `undefined` if that was never known. */
 export function definedCount(dataSource: DataSource): number | undefined {
   return known.get(dataSource)?.migrations.length;
 }
@@ -140,7 +140,7 @@ class Readiness {
     return definesNone === true || this.dataSource.migrations !== migrations;
   }
 
-  /** Whether `initialize()` leaves `migrations` empty; `false` as well if that cannot be told yet. */
+  /** Whether `initialize()` leaves `migrations` empty; `false` as well if that is not known yet. */
   private async definesNone(): Promise<boolean> {
     const { migrations, options } = this.dataSource;
     const configured = listOf(options.migrations);

@@ -106,7 +106,7 @@ const REASON_BY_TEXT: readonly (readonly [RegExp, FailureReason, string?])[] = [
   ],
 ];
 
-/** Why a collection failed, and what a log may tell of it beyond that. */
+/** Why a collection failed, and what a log may say about it beyond that. */
 export interface Failure {
   readonly reason: FailureReason;
   readonly detail?: string;
@@ -195,7 +195,7 @@ export function isMissingColumn(error: unknown, type: string): boolean {
 const CODE = /^[\w-]{1,64}$/;
 
 /**
- * What may be told of a failure in a log: our own message, or else the driver's code, our word for it, or
+ * What a log may say about a failure: our own message, or else the driver's code, our word for it, or
  * the error's class. A driver's message may name hosts and users or quote SQL, and is kept back.
  */
 function failureDetail(error: unknown): string | undefined {
@@ -216,7 +216,7 @@ function text(value: unknown): string {
 const DEEPEST = 8;
 
 /**
- * The error that tells most. TypeORM wraps what a driver throws, Node gathers what each address of a host
+ * The error that says most. TypeORM wraps what a driver throws, Node gathers what each address of a host
  * threw, and MongoDB's driver keeps the code in the cause of a cause.
  */
 function driverError(thrown: unknown): DriverError {

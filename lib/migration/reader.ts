@@ -136,7 +136,7 @@ export class MigrationReader {
   private mayTryAnother(current: Flight): boolean {
     if (this.outstanding.size < MAX_OUTSTANDING) return true;
     if (![...this.outstanding].every(({ wasLetGo }) => wasLetGo)) return false;
-    // Connections that were destroyed are never answered: only another try can tell that the database is back.
+    // Connections that were destroyed are never answered: only another try can show that the database is back.
     this.giveUp((flight) => flight !== current);
     return true;
   }

@@ -22,8 +22,8 @@ export interface MigrationsTable {
   readonly selectGuarded?: (schema?: string) => string;
   /**
    * Looks for the table, without an error in the server's log: no row if it is missing, else one whose
-   * `readable` tells whether it may be selected from, `named` whether it has a column `name`, `aggregates` whether that is one of text, and `schema`
-   * where it is. Left out for servers where only `select` itself can tell a missing table from a denied one.
+   * `readable` says whether it may be selected from, `named` whether it has a column `name`, `aggregates` whether that is one of text, and `schema`
+   * where it is. Left out for servers where only `select` itself can distinguish a missing table from a denied one.
    */
   readonly probe?: string;
   /** Tells the `schema` in which TypeORM looks for the table, if the DataSource names none. */

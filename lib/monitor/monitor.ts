@@ -39,7 +39,7 @@ export class Monitor {
   private readonly selection: Selection;
   private readonly snapshots = new Snapshots();
   private isStopped = false;
-  /** The first collections are told together, in the order of the connections. */
+  /** The first collections are logged together, in the order of the connections. */
   private isStarting = false;
 
   /** @param explore - finds DataSources, at each refresh anew */
@@ -87,7 +87,7 @@ export class Monitor {
     return this.snapshots.of(this.selection.aliases('all'));
   }
 
-  /** Reads every exported connection now, whatever `maxAge`, and tells what each came to. */
+  /** Reads every exported connection now, whatever `maxAge`, and returns the result of each. */
   async readExported(): Promise<readonly MigrationReading[]> {
     this.reselect(() => this.selection.update('exported'));
     const asked = [...this.exported];
@@ -153,7 +153,7 @@ export class Monitor {
     this.abandon();
   }
 
-  /** Answers within `timeout`: a connection whose turn has not come until then keeps its newest collection. */
+  /** Answers within `timeout`: a connection that is not read until then keeps its newest collection. */
   private async read(scope: Scope, maxAge: number): Promise<readonly Snapshot[]> {
     if (!this.isStopped) {
       this.reselect(() => this.selection.update(scope));

@@ -15,7 +15,7 @@ export type Scope = 'exported' | 'all';
 export class Selection {
   private readonly byHand = new Map<string, DataSource>();
   private readonly forgotten = new Set<string>();
-  /** What was warned about and is so still, so that it is told once. */
+  /** What was warned about and is so still, so that it is logged once. */
   private warned: ReadonlySet<string> = new Set();
   private exportsAll = false;
   /** Set when somebody asks for all: until then the container is not searched. */

@@ -77,8 +77,8 @@ export interface MigrationsExporterOptions {
    */
   timeout?: number | undefined;
   /**
-   * Connections read at the same time. With more connections, those whose turn has not come within
-   * `timeout` keep their newest reading.
+   * Connections read at the same time. With more connections, one that is not read within `timeout`
+   * keeps its newest reading.
    * @defaultValue `16`
    */
   concurrency?: number | undefined;

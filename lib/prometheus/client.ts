@@ -83,7 +83,7 @@ function loadSuccessor(): MetricsClient | undefined {
 }
 /* eslint-enable @typescript-eslint/no-require-imports */
 
-/** Why a client that is installed cannot be loaded: told only if the other one is missing. */
+/** Why a client that is installed cannot be loaded: reported only if the other one is missing. */
 let loadError: Error | undefined;
 
 function notLoaded(error: unknown): undefined {

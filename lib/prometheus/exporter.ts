@@ -43,7 +43,7 @@ export class MigrationsExporter {
 
   /**
    * Exports the migrations of every connection: reads them now, whatever `maxAge`, and from then on at
-   * every scrape. A connection that cannot be read does not reject; its reading tells why.
+   * every scrape. A connection that cannot be read does not reject; its reading has the reason.
    *
    * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
    */

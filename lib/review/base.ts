@@ -94,7 +94,7 @@ function filesOf(root: string, globs: readonly string[], globSync: Find): string
   return [...new Set(paths)];
 }
 
-/** The migrations in files each of which tells by itself what it exports; `undefined` if one does not. */
+/** The migrations in files each of which shows by itself what it exports; `undefined` if one does not. */
 function plainMigrations(
   paths: readonly string[],
   copy: string,

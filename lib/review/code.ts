@@ -47,7 +47,7 @@ export class SourceReader {
 
   /**
    * The names of the migrations that TypeORM finds in a file which its paths match; `undefined` if the file alone does
-   * not tell, as one that exports what others define.
+   * not say, as one that only re-exports.
    */
   exportedBy(file: string, text: string): readonly string[] | undefined {
     const source = this.parse(file, text) as typescript.SourceFile & {

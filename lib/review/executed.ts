@@ -206,7 +206,7 @@ class Writer {
     else this.write(name);
   }
 
-  /** What the children of a node do not tell. */
+  /** What the children of a node do not show. */
   private flagsOf(node: Node): string {
     const { ts } = this;
     if (ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node)) return `/${node.operator}`;

@@ -9,7 +9,7 @@ export interface SourceMigration {
   readonly text: string;
 }
 
-/** What TypeORM would load, as a process of its own tells it. */
+/** What TypeORM would load, as a process of its own reports it. */
 export interface LoadedSources {
   readonly connections: readonly LoadedConnection[];
   /** The files that were loaded before any migration: the DataSource's own, and what they import. */

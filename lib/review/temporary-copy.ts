@@ -20,7 +20,7 @@ const BATCH = 2000;
 export class TemporaryCopy {
   readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'migrations-review-')));
 
-  /** @param isWanted - tells by its path whether a file is written */
+  /** @param isWanted - decides by its path whether a file is written */
   constructor(tree: Tree, isWanted: (path: string) => boolean = () => true) {
     const paths = [...tree.entries.keys()].filter(isWanted);
     try {

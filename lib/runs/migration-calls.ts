@@ -5,7 +5,7 @@ import { clock } from '../clock';
 
 export type Direction = 'up' | 'down';
 
-/** Is told of each migration of a run when its `up` or `down` has ended. */
+/** Called for each migration of a run when its `up` or `down` has ended. */
 export interface CallListener {
   succeeded(name: string, seconds: number): void;
   failed(name: string, seconds: number, error: unknown): void;
@@ -26,8 +26,8 @@ const watches: Readonly<Record<Direction, WeakMap<MigrationInterface, Watch>>> =
 };
 
 /**
- * Does some work, and tells a listener of every migration that it calls. The migrations have their own
- * methods again afterwards. One whose method cannot be replaced (a frozen object) is not told of.
+ * Does some work, and calls a listener for every migration that it runs. The migrations have their own
+ * methods again afterwards. One whose method cannot be replaced (a frozen object) is not reported.
  */
 export async function listenToCalls<T>(
   migrations: readonly MigrationInterface[],

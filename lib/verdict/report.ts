@@ -76,7 +76,7 @@ export function stateUnder(
   return whenUnreadable === 'last' ? lastRead?.state : undefined;
 }
 
-/** Why the newest reading failed; a connection whose turn has not come yet has timed out. */
+/** Why the newest reading failed; a connection that has not been read yet has timed out. */
 export function reasonOf({ collection }: Snapshot): FailureReason | undefined {
   if (collection === undefined) return 'timeout';
   return collection.status === 'failed' ? collection.reason : undefined;

@@ -17,7 +17,7 @@ export interface WaitingOptions {
   readonly tell: (line: string) => void;
 }
 
-/** Milliseconds after which a wait is told again, though nothing has changed. */
+/** Milliseconds after which a wait is logged again, though nothing has changed. */
 const TELL_EVERY = 10_000;
 /** Reasons that waiting does not mend. */
 const FINAL_REASONS: readonly unknown[] = ['denied', 'invalid_migrations'];
