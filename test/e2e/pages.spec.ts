@@ -127,6 +127,15 @@ const PAGES: Readonly<Record<string, (path: string) => Promise<void>>> = {
     const text = await metrics();
     expect(text.match(/^typeorm_migrations_unapplied_total.*\n/gm)?.join('')).toBe(printed(path));
   },
+  'docs/runs.md': async (path) => {
+    start({ 'app.module': shown(path) });
+    const plain = (text: string) => linesOf(text.replaceAll(/\d+\.\d+/g, 'some'));
+
+    const series = plain(printed(path)).filter((line) => !/_bucket|_last_run/.test(line));
+    expect(plain(await metrics())).toEqual(expect.arrayContaining(series));
+    const log = plain(app?.output() ?? '').map((line) => line.replace(/^.*LOG /, 'LOG '));
+    expect(log).toEqual(expect.arrayContaining(plain(printed(path, 1))));
+  },
   'docs/kubernetes.md': async (path) => {
     const port = await freePort();
     start({ 'app.module': shown(path) }, { PROMETHEUS_METRICS_EXPORT_PORT: String(port) });
