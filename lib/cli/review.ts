@@ -5,6 +5,7 @@ import { migrationsOf, type WorkingTree } from '../review/base';
 import { SourceReader } from '../review/code';
 import { forgottenMigrations } from '../review/forgotten';
 import { Repository, type Tree } from '../review/git';
+import { isSource } from '../review/globs';
 import { githubAnnotations } from '../review/github';
 import { type FindingKind, judge, type Judging, type States } from '../review/judge';
 import { isInstalled, located, pathBelow } from '../review/located';
@@ -51,10 +52,11 @@ async function reportOf(invocation: Invocation, output: Output, load: Load): Pro
   const sources = sourcesOf(invocation);
   const repository = repositoryOf(sources);
   const commit = repository.commit(ref);
-  const mergeBase = repository.mergeBase(ref, commit);
+  const mergeBases = repository.mergeBases(ref, commit);
+  const [mergeBase] = mergeBases;
   const loaded = await load({ sources, isStrict: true }, process.cwd(), quiet);
   const here = workingTree(repository, sources, loaded);
-  for (const line of leftOut(loaded)) output.note(line);
+  for (const line of installed(loaded)) output.note(line);
 
   const reader = new SourceReader(here.project);
   const stateOf = (id: string, name: string) => {
@@ -64,13 +66,18 @@ async function reportOf(invocation: Invocation, output: Output, load: Load): Pro
     return { tree, migrations: migrationsOf(tree, here, reader, loadCopy) };
   };
   const tip = stateOf(commit, `${ref} (${short(commit)})`);
-  const old =
-    commit === mergeBase ? tip : stateOf(mergeBase, `the merge base with ${ref} (${short(mergeBase)})`);
-  const [tipMigrations, oldMigrations] = await Promise.all([tip.migrations, old.migrations]);
-  const trees = [old.tree, tip.tree];
+  const old = mergeBases.map((id) =>
+    id === commit ? tip : stateOf(id, `the merge base with ${ref} (${short(id)})`),
+  );
+  const [tipMigrations, ...oldMigrations] = await Promise.all(
+    [tip, ...old].map(({ migrations }) => migrations),
+  );
+  const trees = [...old, tip].map(({ tree }) => tree);
+  const leftOut = repository.leftOut();
   const states = [...here.migrations].map(([connection, branch]) => {
-    const [before, meanwhile] = [oldMigrations, tipMigrations].map((found) => found.get(connection) ?? []);
-    const known = { mergeBase: before ?? [], tip: meanwhile ?? [], branch };
+    const before = oldMigrations.flatMap((found) => found.get(connection) ?? []);
+    const known = { mergeBase: merged(before, branch), tip: tipMigrations?.get(connection) ?? [], branch };
+    checkLeftOut(leftOut, Object.values(known).flat());
     const forgotten = forgottenMigrations(Object.values(known).flat(), here, trees, reader);
     return [connection, { ...known, forgotten }] as const;
   });
@@ -84,6 +91,28 @@ async function reportOf(invocation: Invocation, output: Output, load: Load): Pro
 
 function short(commit: string): string {
   return commit.slice(0, 7);
+}
+
+/** The migrations of all merge bases; of one that differs among them, the one that the branch has. */
+function merged(bases: readonly SourceMigration[], branch: readonly SourceMigration[]): SourceMigration[] {
+  const found = new Map<string, SourceMigration>();
+  for (const migration of bases) {
+    const { name, file, text } = migration;
+    const key = `${name}\n${file}`;
+    const isHere = () => branch.some((each) => each.name === name && each.text === text);
+    if (!found.has(key) || isHere()) found.set(key, migration);
+  }
+  return [...found.values()].sort((one, other) => one.timestamp - other.timestamp);
+}
+
+/** @throws {@link CommandError} if migrations may be where the DataSource finds none, for a sparse checkout */
+function checkLeftOut(paths: readonly string[], migrations: readonly SourceMigration[]): void {
+  const folders = new Set(migrations.map(({ file }) => dirname(file)));
+  const path = paths.find((each) => isSource(each) && folders.has(dirname(each)));
+  if (path === undefined) return;
+  throw new CommandError(
+    `The sparse checkout leaves out ${path}, which is in a folder of migrations. Add it: git sparse-checkout add ${dirname(path)}.`,
+  );
 }
 
 /** The absolute paths of the files that the command line names and that there are. */
@@ -131,12 +160,12 @@ function workingTree(repository: Repository, sources: Sources, loaded: LoadedSou
   return { root, folder: process.cwd(), project, loaded, migrations, files };
 }
 
-function leftOut({ connections }: LoadedSources): string[] {
+function installed({ connections }: LoadedSources): string[] {
   return connections.flatMap(({ connection, migrations }) => {
-    const installed = migrations.filter(({ file }) => file !== undefined && isInstalled(file));
-    return installed.length === 0
+    const found = migrations.filter(({ file }) => file !== undefined && isInstalled(file));
+    return found.length === 0
       ? []
-      : [`${connection}: ${installed.length} migrations of installed packages are left out.`];
+      : [`${connection}: ${found.length} migrations of installed packages are left out.`];
   });
 }
 

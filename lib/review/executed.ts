@@ -51,6 +51,7 @@ class FileScope {
   private add(statement: typescript.Statement): void {
     const { ts } = this;
     if (ts.isImportDeclaration(statement)) this.addImport(statement);
+    else if (ts.isImportEqualsDeclaration(statement)) this.addImportEquals(statement);
     else if (ts.isVariableStatement(statement)) {
       this.all.push(statement);
       for (const declaration of statement.declarationList.declarations)
@@ -89,6 +90,14 @@ class FileScope {
     }
   }
 
+  private addImportEquals({ name, moduleReference }: typescript.ImportEqualsDeclaration): void {
+    const { ts } = this;
+    const isModule = ts.isExternalModuleReference(moduleReference);
+    const specifier = isModule ? moduleReference.expression : undefined;
+    const isText = specifier !== undefined && ts.isStringLiteral(specifier);
+    this.declarations.set(name.text, isText ? `import = of ${moduleName(specifier.text)}` : moduleReference);
+  }
+
   private isEffect(statement: typescript.Statement): boolean {
     const { ts } = this;
     const isDeclaration =
@@ -96,7 +105,9 @@ class FileScope {
       ts.isExportAssignment(statement) ||
       ts.isInterfaceDeclaration(statement) ||
       ts.isTypeAliasDeclaration(statement) ||
-      ts.isImportEqualsDeclaration(statement);
+      // `declare global { … }`
+      (ts.isModuleDeclaration(statement) &&
+        statement.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword) === true);
     if (isDeclaration) return false;
     return !(ts.isExpressionStatement(statement) && isExportOrDirective(ts, statement.expression));
   }
@@ -134,6 +145,8 @@ class Writer {
     const { SyntaxKind: kind } = ts;
     this.erased = new Set([
       kind.AbstractKeyword,
+      // Of an enum.
+      kind.ConstKeyword,
       kind.DeclareKeyword,
       kind.DefaultKeyword,
       kind.EmptyStatement,
@@ -210,9 +223,18 @@ class Writer {
   private flagsOf(node: Node): string {
     const { ts } = this;
     if (ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node)) return `/${node.operator}`;
+    if (ts.isTaggedTemplateExpression(node)) return `/${JSON.stringify(this.rawTextsOf(node.template))}`;
     // `let` becomes `const` by a linter.
     if (ts.isVariableDeclarationList(node)) return node.flags & ts.NodeFlags.BlockScoped ? '' : '/var';
     return ts.isParameter(node) && node.modifiers?.some(ts.isModifier) === true ? '/property' : '';
+  }
+
+  /** What a tag sees before escapes are replaced, as `String.raw` does. */
+  private rawTextsOf(template: typescript.TemplateLiteral): unknown[] {
+    const parts = this.ts.isTemplateExpression(template)
+      ? [template.head, ...template.templateSpans.map(({ literal }) => literal)]
+      : [template];
+    return parts.map(({ rawText, text }) => rawText ?? text);
   }
 
   private unwrapped(node: Node): Node {

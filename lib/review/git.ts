@@ -88,8 +88,11 @@ export class Repository {
         `--base is "${ref}", which is no ref. Give a branch, as origin/main, a tag or a commit.`,
       );
     }
-    const commit = tryGit(this.root, ['rev-parse', '--verify', '--quiet', `${ref}^{commit}`]);
-    if (commit !== undefined) return commit;
+    const commit = this.commitOf(ref);
+    if (commit !== undefined) {
+      this.checkAmbiguity(ref);
+      return commit;
+    }
     if (this.isShallow()) throw new ReviewError(`${ref} is not in this clone. ${SHALLOW}`);
     const remote = /^([^/]+)\/(.+)$/.exec(ref);
     const fetch = remote === null ? '' : ` Fetch it: git fetch ${remote[1]} ${remote[2]}.`;
@@ -98,17 +101,30 @@ export class Repository {
     );
   }
 
+  private commitOf(ref: string): string | undefined {
+    return tryGit(this.root, ['rev-parse', '--verify', '--quiet', `${ref}^{commit}`]);
+  }
+
+  /** git would take the tag, and say so on stderr only. */
+  private checkAmbiguity(ref: string): void {
+    const full = ['refs/tags/', 'refs/heads/', 'refs/remotes/'].map((kind) => `${kind}${ref}`);
+    const commits = new Map(full.map((name) => [name, this.commitOf(name)]));
+    const known = full.filter((name) => commits.get(name) !== undefined);
+    if (new Set(known.map((name) => commits.get(name))).size < 2) return;
+    throw new ReviewError(`--base is "${ref}", which is ${known.join(' and ')}. Name one of them in full.`);
+  }
+
   /**
-   * The commit from which HEAD and another one went apart.
+   * The commits from which HEAD and another one went apart: several, if each was merged into the other.
    *
    * @throws {@link ReviewError} if they have nothing in common, as far as this clone knows
    */
-  mergeBase(ref: string, commit: string): string {
-    const head = tryGit(this.root, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']);
+  mergeBases(ref: string, commit: string): [string, ...string[]] {
+    const head = this.commitOf('HEAD');
     if (head === undefined)
       throw new ReviewError('This branch has no commit yet: there is nothing to compare.');
-    const found = tryGit(this.root, ['merge-base', commit, head]);
-    if (found !== undefined) return found;
+    const found = tryGit(this.root, ['merge-base', '--all', commit, head]);
+    if (found !== undefined) return found.split('\n') as [string, ...string[]];
     if (this.isShallow())
       throw new ReviewError(`This clone does not reach back to the merge base with ${ref}. ${SHALLOW}`);
     throw new ReviewError(
@@ -131,6 +147,14 @@ export class Repository {
   files(): Set<string> {
     return new Set(workingFiles(this.root, ''));
   }
+
+  /** Paths that a sparse checkout leaves out of the working tree. */
+  leftOut(): string[] {
+    return list(this.root, ['ls-files', '-z', '-t'])
+      .filter((line) => line.startsWith('S '))
+      .map((line) => line.slice(2))
+      .filter((path) => !existsSync(join(this.root, path)));
+  }
 }
 
 const SHALLOW =
@@ -143,8 +167,10 @@ function noRepository(folder: string, error: unknown): ReviewError {
     .replace(/^fatal: /, '')
     .split('\n');
   if (/dubious ownership/.test(line)) {
+    // The folder that git checks is the repository's root.
+    const [, root = folder] = /'(.+)'/.exec(line) ?? [];
     return new ReviewError(
-      `git refuses ${folder}, because another user owns it. Allow it: git config --global --add safe.directory ${folder}`,
+      `git refuses ${root}, because another user owns it. Allow it: git config --global --add safe.directory ${root}`,
     );
   }
   return new ReviewError(
@@ -240,17 +266,28 @@ interface Wanted {
 
 /** Source: `git cat-file --batch` prints `<id> blob <size>`, the content and a line end for each. */
 function readBlobs(folder: string, wanted: readonly Wanted[], contents: Map<string, Buffer>): void {
-  const output = git(folder, ['cat-file', '--batch'], wanted.map(({ id }) => `${id}\n`).join(''));
+  const output = blobs(folder, wanted);
   let position = 0;
   for (const { path } of wanted) {
     const end = output.indexOf('\n', position);
     const [, size] = / blob (\d+)$/.exec(output.toString('utf8', position, end)) ?? [];
-    if (size === undefined) {
-      throw new ReviewError(
-        `${path} of the base is not in this clone, which is a partial one. Clone without --filter, or fetch it first.`,
-      );
-    }
+    if (size === undefined) throw partial(path);
     contents.set(path, output.subarray(end + 1, end + 1 + Number(size)));
     position = end + 1 + Number(size) + 1;
   }
+}
+
+/** Before 2.44, git ends at the first one that it may not fetch. */
+function blobs(folder: string, wanted: readonly Wanted[]): Buffer {
+  try {
+    return git(folder, ['cat-file', '--batch'], wanted.map(({ id }) => `${id}\n`).join(''));
+  } catch {
+    throw partial('A file');
+  }
+}
+
+function partial(what: string): ReviewError {
+  return new ReviewError(
+    `${what} of the base is not in this clone, which is a partial one. Clone without --filter, or check out the base once.`,
+  );
 }

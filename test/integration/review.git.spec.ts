@@ -147,6 +147,37 @@ describe('a repository', TIMEOUT, () => {
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith('migrations-review-'))).toEqual([]);
   });
 
+  it('may have several merge bases', async () => {
+    history.merge('main');
+    history.switch('main');
+    history.merge('feature~1');
+    history.migration('Fourth', 4);
+    history.commit();
+    history.switch('feature');
+    expect(history.git('merge-base', '--all', 'main', 'feature').split('\n')).toHaveLength(2);
+    expect(await command.findings(history)).toEqual([]);
+
+    history.delete(fileOf('Second', 2));
+    history.change(fileOf('Third', 3), (text) => text.replace('CREATE', 'CREATE  '));
+    expect(await command.findings(history)).toEqual([
+      `edited ${nameOf('Third', 3)}`,
+      `removed ${nameOf('Second', 2)}`,
+    ]);
+    history.delete(fileOf('Third', 3));
+    expect(await command.findings(history)).toEqual([
+      `removed ${nameOf('Second', 2)}`,
+      `removed ${nameOf('Third', 3)}`,
+    ]);
+  });
+
+  it('may have a sparse checkout with all of the migrations', async () => {
+    history.write('lib/other.ts', 'export {};');
+    history.commit();
+    history.git('sparse-checkout', 'set', '--no-cone', '/*', '!/lib/');
+
+    expect(await command.findings(history)).toEqual(LATE);
+  });
+
   it('is found from its folder, not from the variables of a hook', async () => {
     process.env['GIT_DIR'] = '/nowhere';
     process.env['GIT_INDEX_FILE'] = '/nowhere/index';
@@ -183,6 +214,48 @@ describe('it cannot tell', TIMEOUT, () => {
     ['mian', '--base is "mian", which git does not know here.'],
   ])('for the ref %s', async (ref, message) => {
     expect(await fault(ref)).toContain(message);
+  });
+
+  it('for a branch and a tag of one name, unless both are one commit', async () => {
+    history.git('tag', 'main', 'main');
+    expect(await command.findings(history)).toEqual(LATE);
+
+    history.git('tag', '--force', 'main', 'main~1');
+    expect(await fault('main')).toBe(
+      '--base is "main", which is refs/tags/main and refs/heads/main. Name one of them in full.',
+    );
+    const full = ['-d', 'src/data-source.ts', '--base', 'refs/heads/main'];
+    expect(await command.run(history.folder, ...full)).toMatchObject({ code: 1 });
+  });
+
+  it('if a sparse checkout leaves out migrations', async () => {
+    history.git('sparse-checkout', 'set', '--no-cone', '/*', `!/${fileOf('First', 1)}`);
+
+    expect(await fault('main')).toBe(
+      `The sparse checkout leaves out ${fileOf('First', 1)}, which is in a folder of migrations. Add it: git sparse-checkout add src/migrations.`,
+    );
+  });
+
+  it('in a partial clone without the files of the base', async () => {
+    history.change(fileOf('First', 1), (text) => text.replace('CREATE', 'CREATE  '));
+    history.commit();
+    history.git('config', 'uploadpack.allowFilter', 'true');
+    const path = join(folder(), 'clone');
+    const filter = ['--filter=blob:none', '--branch', 'feature'];
+    history.git('clone', '--quiet', ...filter, `file://${history.folder}`, path);
+
+    expect(await fault('origin/main', other(path).folder)).toMatch(
+      / of the base is not in this clone, which is a partial one\. Clone without --filter/,
+    );
+  });
+
+  it('for a repository of another user, and names its root', async () => {
+    process.env['GIT_TEST_ASSUME_DIFFERENT_OWNER'] = '1';
+    try {
+      expect(await fault('main')).toMatch(new RegExp(`safe\\.directory ${history.folder}$`));
+    } finally {
+      delete process.env['GIT_TEST_ASSUME_DIFFERENT_OWNER'];
+    }
   });
 
   it('for a ref that git would take for a flag', async () => {

@@ -35,6 +35,8 @@ describe('what a class executes', () => {
     ],
     ['an interface', inUp('f()'), inUp('f()', 'interface A { a: 1 }').replace(' {', ' implements A {')],
     ['a directive', inUp('f()'), inUp('f()', "'use strict';")],
+    ['a declaration for other files', inUp('f()'), inUp('f()', 'declare global { interface A { a: 1 } }')],
+    ['an enum that is constant', inUp('f(A.a)', 'enum A { a }'), inUp('f(A.a)', 'const enum A { a }')],
     ['modifiers', inUp('f()'), inUp('f()').replace('async up', 'public override async up')],
   ])('is not %s', (_what, before, after) => {
     expect(executed(after)).toBeDefined();
@@ -68,6 +70,15 @@ describe('what a class executes', () => {
       inUp('f()', "import { f } from './v1';"),
       inUp('f()', "import { f } from './v2';"),
     ],
+    [
+      'from where it is required',
+      inUp('f.a()', "import f = require('./v1');"),
+      inUp('f.a()', "import f = require('./v2');"),
+    ],
+    ['a name for a part', inUp('f()', 'import f = a.b;'), inUp('f()', 'import f = a.c;')],
+    ['what a tag sees', inUp('q.query(String.raw`a\\n`)'), inUp('q.query(String.raw`a\n`)')],
+    ['what a tag sees beside a part', inUp('f`${a}\\u0061`'), inUp('f`${a}a`')],
+    ['an enum', inUp('f(A.a)', 'enum A { a = 1 }'), inUp('f(A.a)', 'enum A { a = 2 }')],
     ['what runs when the file is loaded', inUp('f()'), inUp('f()', 'setUp();')],
     ['optional chaining', inUp('a.b()'), inUp('a?.b()')],
     ['a base class', inUp('f()'), inUp('f()').replace(' {', ' extends Base {')],
