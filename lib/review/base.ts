@@ -94,6 +94,9 @@ function filesOf(root: string, globs: readonly string[], globSync: Find): string
   return [...new Set(paths)];
 }
 
+/** A file that may be as it is here, and have other migrations. */
+const REEXPORTS = /\bexport\s*(?:\*|\{[^}]*\}\s*from\b)|__(?:exportStar|reExport)\b/;
+
 /** The migrations in files each of which shows by itself what it exports; `undefined` if one does not. */
 function plainMigrations(
   paths: readonly string[],
@@ -108,11 +111,14 @@ function plainMigrations(
   for (const file of paths) {
     const text = textOf(copy, file);
     const isUnchanged = existsSync(join(root, file)) && textOf(root, file) === text;
-    const names = isUnchanged ? (namesHere.get(file) ?? []) : reader.exportedBy(file, text);
+    const known = isUnchanged && !REEXPORTS.test(text) ? namesHere.get(file) : undefined;
+    const names = known ?? reader.exportedBy(file, text);
     if (names === undefined) return undefined;
     for (const name of names) {
       const timestamp = migrationTimestamp(name);
-      if (!Number.isNaN(timestamp)) found.push({ name, timestamp, file, text });
+      // A name that the class gets when it is made: TypeORM takes no other.
+      if (Number.isNaN(timestamp)) return undefined;
+      found.push({ name, timestamp, file, text });
     }
   }
   return found.sort((one, other) => one.timestamp - other.timestamp);

@@ -11,7 +11,7 @@ export function exportedClasses(ts: Ts, source: typescript.SourceFile): string[]
   );
   const names = new Set<string>();
   for (const statement of source.statements) {
-    const found = exportedBy(ts, statement, local);
+    const found = exportedBy(ts, source, statement, local);
     if (found === undefined) return undefined;
     for (const name of found) names.add(name);
   }
@@ -20,6 +20,7 @@ export function exportedClasses(ts: Ts, source: typescript.SourceFile): string[]
 
 function exportedBy(
   ts: Ts,
+  source: typescript.SourceFile,
   statement: typescript.Statement,
   local: ReadonlySet<string>,
 ): readonly string[] | undefined {
@@ -33,8 +34,11 @@ function exportedBy(
     );
   }
   if (ts.isExportAssignment(statement)) return exportedValue(ts, statement.expression, local);
-  if (ts.isExpressionStatement(statement)) return assigned(ts, statement.expression, local);
-  if (!isExported(ts, statement)) return [];
+  if (ts.isExpressionStatement(statement)) return assigned(ts, source, statement.expression, local);
+  if (!isExported(ts, statement)) {
+    const isDeclared = ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement);
+    return isDeclared ? [] : unlessItExports(source, statement);
+  }
   if (ts.isClassDeclaration(statement)) return statement.name && [statement.name.text];
   const isType = ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement);
   if (isType) return [];
@@ -77,6 +81,7 @@ function exportedValue(
 /** What a statement of a CommonJS file exports. */
 function assigned(
   ts: Ts,
+  source: typescript.SourceFile,
   expression: typescript.Expression,
   local: ReadonlySet<string>,
 ): readonly string[] | undefined {
@@ -87,17 +92,29 @@ function assigned(
         ? node.text
         : '';
   if (ts.isBinaryExpression(expression)) {
+    if (expression.operatorToken.kind === ts.SyntaxKind.CommaToken) {
+      const [left, right] = [expression.left, expression.right].map((part) =>
+        assigned(ts, source, part, local),
+      );
+      return left && right && [...left, ...right];
+    }
     const isExport = /^(module\.exports|exports\.\w+|module\.exports\.\w+)$/.test(text(expression.left));
     // tsc writes `exports.A = exports.B = void 0` before the classes.
-    if (!isExport) return [];
+    if (!isExport) return unlessItExports(source, expression);
     if (ts.isVoidExpression(expression.right)) return [];
-    if (ts.isBinaryExpression(expression.right)) return assigned(ts, expression.right, local);
+    if (ts.isBinaryExpression(expression.right)) return assigned(ts, source, expression.right, local);
     return exportedValue(ts, expression.right, local);
   }
-  if (!ts.isCallExpression(expression)) return [];
-  const isOfExports = expression.arguments.some((argument) => /^(module\.)?exports$/.test(text(argument)));
-  const isMark = text(expression.expression) === 'Object.defineProperty' && isEsModuleMark(ts, expression);
-  return isOfExports && !isMark ? undefined : [];
+  const isMark =
+    ts.isCallExpression(expression) &&
+    text(expression.expression) === 'Object.defineProperty' &&
+    isEsModuleMark(ts, expression);
+  return isMark ? [] : unlessItExports(source, expression);
+}
+
+/** Nothing; or `undefined` for code that may export something, as minifiers and bundlers write it. */
+function unlessItExports(source: typescript.SourceFile, node: typescript.Node): readonly [] | undefined {
+  return /\bexports\b/.test(node.getText(source)) ? undefined : [];
 }
 
 function isEsModuleMark(ts: Ts, { arguments: [, name] }: typescript.CallExpression): boolean {

@@ -90,6 +90,45 @@ describe('the migrations of a base are found', TIMEOUT, () => {
     expect(findings).toEqual(EXPECTED);
   });
 
+  it('in a list behind an index file that a path matches, also if none is left', async () => {
+    history.write('src/data-source.ts', ...dataSourceOf("[join(__dirname, 'migrations/index.ts')]"));
+    history.write('src/migrations/index.ts', "export * from './list';");
+    history.write('src/migrations/list.ts', `export * from './${timestampOf(1)}-First';`);
+    history.migration('First', 1);
+    history.commit();
+    history.branch('shorter');
+    history.write('src/migrations/list.ts', 'export {};');
+
+    expect(await command.findings(history)).toEqual([`removed ${nameOf('First', 1)}`]);
+  });
+
+  it('beside a file that exports what is elsewhere', async () => {
+    history.write('src/data-source.ts', ...dataSourceOf(GLOB));
+    history.write('src/migrations/old.ts', "export * from '../old';");
+    history.write('src/old/index.ts', "export * from './zero';");
+    history.write('src/old/zero.ts', ...classOf('Zero', 0));
+    history.commit();
+    history.branch('shorter');
+    history.write('src/old/index.ts', 'export {};');
+
+    expect(await command.findings(history)).toEqual([`removed ${nameOf('Zero', 0)}`]);
+  });
+
+  it('under the name that a class gets when it is made', async () => {
+    const name = nameOf('Made', 2);
+    history.write('src/data-source.ts', ...dataSourceOf(GLOB));
+    history.write(
+      'src/migrations/made.ts',
+      `class a { constructor() { (this as any).name = '${name}'; } async up(q: any) { await q.query('a'); } async down() {} }`,
+      `export { a as ${name} };`,
+    );
+    history.commit();
+    history.branch('other');
+    history.change('src/migrations/made.ts', (text) => text.replace("query('a')", "query('b')"));
+
+    expect(await command.findings(history)).toEqual([`edited ${name}`]);
+  });
+
   it('by a path alias', async () => {
     history.write('tsconfig.json', '{ "compilerOptions": { "paths": { "@db/*": ["./src/migrations/*"] } } }');
 
