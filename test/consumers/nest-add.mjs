@@ -9,8 +9,8 @@ const ROWS = [
   { nest: '11', node: '22' },
   { nest: '12', node: '24' },
 ];
-/** What `nest new` names and a build needs. Linters and test runners take most of the time to install. */
-const NEEDED = /^(typescript|@types\/(node|express)|@nestjs\/(cli|schematics))$/;
+/** What `nest new` names and a build needs, vitest for its types. Linters and the rest take most of the time to install. */
+const NEEDED = /^(typescript|vitest|@types\/(node|express)|@nestjs\/(cli|schematics))$/;
 const NEST = 'node_modules/@nestjs/cli/bin/nest.js';
 const LINES = [
   /^import \{ PrometheusMigrationsModule \} from 'nestjs-prometheus-migrations';$/m,
