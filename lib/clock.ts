@@ -44,18 +44,12 @@ export async function within<T, Late = undefined>(
   isUnref = false,
 ): Promise<T | Late> {
   let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<Late>((resolve, reject) => {
-    timer = clock.setTimeout(() => {
-      try {
-        resolve(late());
-      } catch (error) {
-        reject(error);
-      }
-    }, milliseconds);
+  const deadline = new Promise<void>((resolve) => {
+    timer = clock.setTimeout(resolve, milliseconds);
     if (isUnref) timer.unref();
   });
   try {
-    return await Promise.race([work, deadline]);
+    return await Promise.race([work, deadline.then(late)]);
   } finally {
     clock.clearTimeout(timer);
   }

@@ -36,11 +36,6 @@ export function pathOf({ change, table, name }: DriftDifference): string {
   return `${change}:${table}${name === undefined ? '' : `.${name}`}`;
 }
 
-/** For people, as `drop index orders.by_hand`. */
-export function textOfDifference(difference: DriftDifference): string {
-  return pathOf(difference).replace(':', ' ');
-}
-
 function matcherOf(entry: DriftIgnore): (difference: DriftDifference) => boolean {
   if (typeof entry === 'function') return (difference) => isIgnoredBy(entry, difference);
   // search() disregards where a global expression has stopped before.

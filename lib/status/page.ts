@@ -1,4 +1,4 @@
-import { textOfDifference } from '../drift/ignore';
+import { pathOf } from '../drift/ignore';
 import type { DriftReport } from '../drift/report';
 import { adviceOn } from '../verdict/advice';
 import type { ConnectionReport, MigrationsReport } from '../verdict/report';
@@ -127,7 +127,7 @@ function driftOf(drift: DriftReport | undefined): Markup {
   if (drift === undefined) return NOTHING;
   const { statements, differences, skipped, checkedAt } = drift;
   const words = statements === null ? `not judged: ${skipped}` : `${numberOf(statements)} statements`;
-  const list = listOf('Drift', differences.map(textOfDifference));
+  const list = listOf('Drift', differences.map(pathOf));
   return markup`
         <dl class="times">
           ${termOf('Drift', words)}

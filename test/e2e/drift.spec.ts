@@ -97,7 +97,7 @@ describe('the option drift', () => {
       ignored: [],
     });
     const page = await (await fetch('/status', { headers: { accept: 'text/html' } })).text();
-    expect(page).toContain('drop index orders.by_hand');
+    expect(page).toContain('drop index:orders.by_hand');
     // Advisory: it gates nothing.
     expect((await fetch('/readyz')).status).toBe(200);
     expect(await get('/status')).not.toContain('DROP INDEX');
