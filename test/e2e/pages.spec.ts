@@ -136,6 +136,14 @@ const PAGES: Readonly<Record<string, (path: string) => Promise<void>>> = {
     const log = plain(app?.output() ?? '').map((line) => line.replace(/^.*LOG /, 'LOG '));
     expect(log).toEqual(expect.arrayContaining(plain(printed(path, 1))));
   },
+  'docs/drift.md': async (path) => {
+    start({ 'app.module': shown(path) });
+
+    const text = await metrics();
+    expect(text).toContain('# TYPE typeorm_migrations_schema_drift_statements gauge');
+    // Two migrations are unapplied: drift is not judged.
+    expect(text).not.toMatch(/^typeorm_migrations_schema_drift_statements\{/m);
+  },
   'docs/kubernetes.md': async (path) => {
     const port = await freePort();
     start({ 'app.module': shown(path) }, { PROMETHEUS_METRICS_EXPORT_PORT: String(port) });

@@ -49,6 +49,8 @@ export function dashboardExpressions(prefix = 'typeorm'): { panel: string; expre
 
 /** Expressions that have an answer only where something is instrumented with `instrumentMigrations`. */
 export const ABOUT_RUNS = /_migrations_(run|runs|last_run)_/;
+/** Expressions that have an answer only with the option `drift`. */
+export const ABOUT_DRIFT = /_migrations_schema_drift_/;
 
 /** What is PromQL in the query of a variable. */
 function selectorOf(query: unknown): string {
