@@ -4,7 +4,7 @@ import { COLLECTION_ERRORS, DRIFT_GAUGES, MIGRATION_GAUGES, RUN_METRICS } from '
 import { FAILURE_REASONS } from '../migration/failure';
 import type { Snapshot } from '../monitor/snapshots';
 import type { Meter } from '../options/option.types';
-import { type RunOutcome, RunTotals } from '../runs/totals';
+import { addTo, type RunOutcome, type RunTotals } from '../runs/totals';
 import { type Attributes, GaugeSeries } from './series';
 
 /** Whose connections are observed. */
@@ -148,7 +148,9 @@ export class Instruments {
     for (const [connection, runs] of this.past) addTo(totals, connection, runs);
     for (const runs of this.runs) {
       const connection = runs.labelAt(this);
-      if (connection !== undefined) addTo(totals, connection, runs.recorded.totals);
+      // It comes back by addRuns(). Until then a DataSource that is forgotten costs nothing.
+      if (connection === undefined) this.runs.delete(runs);
+      else addTo(totals, connection, runs.recorded.totals);
     }
     return totals;
   }
@@ -200,12 +202,6 @@ function samplesOf(
       ? []
       : [[{ connection: snapshot.connection, ...labels?.(snapshot) }, current] as const];
   });
-}
-
-function addTo(totals: Map<string, RunTotals>, connection: string, runs: RunTotals): void {
-  let sum = totals.get(connection);
-  if (sum === undefined) totals.set(connection, (sum = new RunTotals()));
-  sum.add(runs);
 }
 
 const TWO_OWNERS =

@@ -1,7 +1,7 @@
 import type { MetricsRegistry } from '../options/option.types';
 import { familyOf, type MetricKey, type MetricNaming, metricNames } from '../metrics/metric.names';
 import { RUN_METRICS } from '../metrics/metric.table';
-import { RUN_BUCKETS, RUN_OUTCOMES, RunTotals } from '../runs/totals';
+import { addTo, RUN_BUCKETS, RUN_OUTCOMES, type RunTotals } from '../runs/totals';
 import { clientOf } from './client';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
 
@@ -175,12 +175,6 @@ export class RunMetrics implements MetricSet {
     }
     return totals;
   }
-}
-
-function addTo(totals: Map<string, RunTotals>, connection: string, runs: RunTotals): void {
-  let sum = totals.get(connection);
-  if (sum === undefined) totals.set(connection, (sum = new RunTotals()));
-  sum.add(runs);
 }
 
 /** Those that a host shows, wherever. Each host is asked once, not once for each of them. */

@@ -51,6 +51,13 @@ export class RunTotals {
   }
 }
 
+/** Adds runs to those of the same label. */
+export function addTo(totals: Map<string, RunTotals>, label: string, runs: RunTotals): void {
+  let sum = totals.get(label);
+  if (sum === undefined) totals.set(label, (sum = new RunTotals()));
+  sum.add(runs);
+}
+
 function noRuns(): EndedRuns {
   return { count: 0, seconds: 0, buckets: RUN_BUCKETS.map(() => 0), lastEndedAt: undefined };
 }

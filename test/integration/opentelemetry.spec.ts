@@ -12,6 +12,7 @@ import {
   PrometheusMigrationsModule,
   type PrometheusMigrationsModuleOptions,
 } from '../../lib';
+import { Instruments } from '../../lib/opentelemetry/instruments';
 import { closeApplications, record, sqliteModule, startApplication } from '../support/applications';
 import { createPostgres, type TestDatabase } from '../support/databases';
 import { closeDataSources, openDataSource } from '../support/data-sources';
@@ -333,6 +334,25 @@ describe('observeMigrations', () => {
     expect(text).toMatch(/runs_in_progress\{connection="orders".*\} 0/);
     observation.close();
     await dataSource.destroy();
+  });
+
+  it('keeps nothing of the runs of a connection that is forgotten, until it is exported again', async () => {
+    const { meter, exposition } = startSdk();
+    const dataSource = await open({ migrations }, 1);
+    instrumentMigrations(dataSource, { registry: new Registry() });
+    const observe = () => observeMigrations({ dataSources: { orders: dataSource } }, meter);
+    const observation = await observe();
+    const { runs } = Instruments.of(meter, { prefix: 'typeorm' }) as unknown as { runs: Set<unknown> };
+    expect(runs.size).toBe(1);
+    observation.close();
+    await exposition();
+    expect(runs.size).toBe(0);
+
+    const again = await observe();
+    await dataSource.undoLastMigration();
+    expect(await exposition()).toMatch(/runs_in_progress\{connection="orders".*\} 0/);
+    expect(await exposition()).toMatch(/run_duration_seconds_count\{.*outcome="succeeded".*\} 1/);
+    again.close();
   });
 
   it('says once which of two has the meter, and gives it back', async () => {
