@@ -5,7 +5,7 @@
  * module, instrument-migrations and index on top.
  */
 const errorFile = '^lib/prometheus-migrations\\.errors\\.ts$';
-const shared = [errorFile, '^lib/(application-places|clock|logger)\\.ts$'];
+const shared = [errorFile, '^lib/(application-places|clock|first-names|logger)\\.ts$'];
 
 /** What a folder may import of lib/, besides itself: folders, or single files without their ending. */
 const room = (folder, ...others) => ({

@@ -6,6 +6,7 @@ import { judgeDrift } from '../drift/judge';
 import type { DriftDifference, DriftReading, DriftSkip } from '../drift/reading';
 import { driftReportOf, type KnownDrift } from '../drift/report';
 import { derive } from '../drift/schema-view';
+import { firstNames } from '../first-names';
 import type { Monitor } from '../monitor/monitor';
 import type { Snapshot } from '../monitor/snapshots';
 import type { ConnectionReport, MigrationsReport } from '../verdict/report';
@@ -16,8 +17,6 @@ import { isRead } from './read-statement';
 
 /** Milliseconds that the schema of one connection may take. */
 const TIMEOUT = 30_000;
-/** Differences that a line names. */
-const MOST_NAMES = 5;
 /** How a baseline is made. */
 export const BASELINE_FILTER = '[.connections[].drift.differences[]]';
 
@@ -137,7 +136,7 @@ export function notesOn(
   const all = connections.flatMap(({ drift }) => [...(drift?.differences ?? []), ...(drift?.ignored ?? [])]);
   const { unmatched } = ignoreDrift(all, ignore);
   const gone = compareBaseline(all, baseline).gone.map(pathOf);
-  const more = gone.length - MOST_NAMES;
+  const { shown, more } = firstNames(gone);
   return [
     ...new Set(
       unmatched.map((entry) => `--drift-ignore ${String(entry)} matches no difference: leave it out.`),
@@ -145,7 +144,7 @@ export function notesOn(
     ...(gone.length === 0
       ? []
       : [
-          `--drift-baseline has differences that are gone: ${gone.slice(0, MOST_NAMES).join(', ')}` +
+          `--drift-baseline has differences that are gone: ${shown.join(', ')}` +
             `${more > 0 ? `, and ${more} more` : ''}. Leave them out.`,
         ]),
   ];

@@ -1,6 +1,7 @@
 import { DRIFT_ADVICE } from '../drift/advice';
 import { pathOf } from '../drift/ignore';
 import type { DriftReport } from '../drift/report';
+import { firstNames } from '../first-names';
 import { oneLine } from '../logger';
 import type { Snapshot } from '../monitor/snapshots';
 import { adviceOn } from '../verdict/advice';
@@ -12,9 +13,6 @@ export interface Terminal {
   readonly width: number;
   readonly hasColors: boolean;
 }
-
-/** Names of migrations that are shown of each kind. */
-const MOST_NAMES = 5;
 
 /** Nothing is unapplied then, and a wrong path would go unnoticed. */
 const NONE_DEFINED =
@@ -160,11 +158,11 @@ function detailOf({ connection }: ConnectionReport, snapshots: readonly Snapshot
 
 function named(title: string, names: readonly string[] | null): string[] {
   if (names === null || names.length === 0) return [];
-  const more = names.length - MOST_NAMES;
+  const { shown, more } = firstNames(names);
   return [
     '',
     title,
-    ...names.slice(0, MOST_NAMES).map((name) => `${GAP}${oneLine(name)}`),
+    ...shown.map((name) => `${GAP}${oneLine(name)}`),
     ...(more > 0 ? [`${GAP}and ${more} more`] : []),
   ];
 }

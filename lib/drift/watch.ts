@@ -24,6 +24,8 @@ export interface DriftKeeper {
 /** Has the drift of an application's connections read and kept, and warns of options that match nothing. */
 export class DriftWatch {
   private readonly schedule: DriftSchedule;
+  /** Aliases of the connections of this round. */
+  private current: readonly string[] = [];
   private readonly judged = new Set<string>();
   private readonly matched = new Set<DriftIgnore>();
   /** Entries and names that were warned about. */
@@ -57,7 +59,9 @@ export class DriftWatch {
     const missing = connections.filter((name) => all.every(({ connection }) => connection !== name));
     for (const name of missing)
       this.warnOnce(name, `drift.connections names ${describe(name)}, which is no connection.`);
-    return all.filter(({ connection }) => connections.includes(connection));
+    const targets = all.filter(({ connection }) => connections.includes(connection));
+    this.current = targets.map(({ connection }) => connection);
+    return targets;
   }
 
   private keep(target: DriftTarget, reading: DriftReading): void {
@@ -67,7 +71,7 @@ export class DriftWatch {
     this.judged.add(target.connection);
     const { unmatched } = ignoreDrift(reading.differences, ignore);
     for (const entry of ignore) if (!unmatched.includes(entry)) this.matched.add(entry);
-    if (this.targets().every(({ connection }) => this.judged.has(connection))) this.warnOfUnmatched(ignore);
+    if (this.current.every((connection) => this.judged.has(connection))) this.warnOfUnmatched(ignore);
   }
 
   private warnOfUnmatched(ignore: readonly DriftIgnore[]): void {

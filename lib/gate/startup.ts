@@ -1,3 +1,4 @@
+import { firstNames } from '../first-names';
 import { logger } from '../logger';
 import type { Monitor } from '../monitor/monitor';
 import type { Snapshot } from '../monitor/snapshots';
@@ -128,9 +129,6 @@ export class StartupGate {
   }
 }
 
-/** Names in a message, at the most. */
-const MOST_NAMES = 5;
-
 function failure(faults: readonly Fault[]): string {
   const lines = faults.map(({ connection, unapplied, problems, reason }) =>
     reason === undefined
@@ -147,6 +145,6 @@ function failure(faults: readonly Fault[]): string {
 }
 
 function namesOf(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES;
-  return `${names.slice(0, MOST_NAMES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const { shown, more } = firstNames(names);
+  return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -9,7 +9,7 @@ export function globalMeter(): Meter | undefined {
   return installedApi()?.metrics.getMeter(SCOPE);
 }
 
-/** Whether there is a global provider at all, started or not. */
+/** Whether `@opentelemetry/api` is installed. */
 export function hasApi(): boolean {
   return installedApi() !== undefined;
 }

@@ -232,13 +232,13 @@ const DRIFT_OPTIONS: Rows<DriftOptions> = {
   ignore: {
     valid: (value) =>
       value === undefined ||
-      (Array.isArray(value) &&
-        [...(value as unknown[])].every(
-          (entry) =>
-            (typeof entry === 'string' && entry !== '') ||
-            entry instanceof RegExp ||
-            typeof entry === 'function',
-        )),
+      isListOf(
+        value,
+        (entry) =>
+          (typeof entry === 'string' && entry !== '') ||
+          entry instanceof RegExp ||
+          typeof entry === 'function',
+      ),
     fix: "Pass an array of texts, regular expressions or functions, as in ['orders.by_hand'].",
   },
   connections: POLICY_OPTIONS.connections,
@@ -334,8 +334,12 @@ function isTimer(value: unknown): value is number {
 }
 
 function isListOfStrings(value: unknown): value is string[] {
-  // A hole is no string, and every() would pass over it.
-  return Array.isArray(value) && [...(value as unknown[])].every((entry) => typeof entry === 'string');
+  return isListOf(value, (entry) => typeof entry === 'string');
+}
+
+function isListOf(value: unknown, isEntry: (entry: unknown) => boolean): boolean {
+  // A hole is no entry, and every() would pass over it.
+  return Array.isArray(value) && [...(value as unknown[])].every(isEntry);
 }
 
 function isNumber(value: unknown): value is number {

@@ -24,7 +24,7 @@ export class ExporterParts {
   }
 
   get registry(): MetricsRegistry {
-    return registryOf(this.given);
+    return this.given ?? registryOf(undefined);
   }
 
   publish(): void {
