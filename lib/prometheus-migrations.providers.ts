@@ -4,7 +4,8 @@ import { DataSourceExplorer } from './data-source/explorer';
 import { DriftWatch } from './drift/watch';
 import { StartupGate } from './gate/startup';
 import { MigrationsHealthIndicator } from './health/indicator';
-import { PAGES } from './http/page.table';
+import { Readiness } from './health/readiness';
+import { PAGES, type PageRow } from './http/page.table';
 import { MetricsPort } from './http/port';
 import { type HostModule, PageRoute } from './http/route';
 import type { Page } from './http/server';
@@ -23,7 +24,7 @@ import { MigrationsStatus } from './status/status';
 /** Tokens of one module's own; their classes are the tokens of the application's. */
 const OWN = new Map(PAGES.map(({ source }) => [source, Symbol(source.name)]));
 
-const ownOf = (source: Type) => OWN.get(source) as symbol;
+const ownOf = (source: PageRow['source']) => OWN.get(source) as symbol;
 
 /** The providers of one module. */
 export function providersOf(): Provider[] {
@@ -82,7 +83,7 @@ export function providersOf(): Provider[] {
       [RESOLVED_OPTIONS, Monitor],
       (options: ResolvedModuleOptions, monitor: Monitor) => {
         const { path, ...policy } = options.readiness ?? {};
-        return new MigrationsHealthIndicator(monitor, policy);
+        return new Readiness(monitor, policy);
       },
     ),
     provide(

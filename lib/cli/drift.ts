@@ -13,6 +13,7 @@ import type { ConnectionReport, MigrationsReport } from '../verdict/report';
 import { CommandError } from './command-error';
 import type { Invocation } from './flags';
 import { GuardedDataSource } from './guarded';
+import { SENDS_NO_WRITE } from './read-only-runner';
 import { isRead } from './read-statement';
 
 /** Milliseconds that the schema of one connection may take. */
@@ -98,9 +99,7 @@ function asApplicationHasIt(dataSource: DataSource): DataSource {
 function refusingWrites(runner: QueryRunner): QueryRunner {
   const query = runner.query.bind(runner);
   runner.query = (...parameters: Parameters<typeof query>) =>
-    isRead(parameters[0])
-      ? query(...parameters)
-      : Promise.reject(new Error('nestjs-prometheus-migrations sends no statement that writes'));
+    isRead(parameters[0]) ? query(...parameters) : Promise.reject(new Error(SENDS_NO_WRITE));
   return runner;
 }
 
@@ -110,7 +109,7 @@ const CAUSES: Readonly<Partial<Record<DriftSkip, readonly string[]>>> = {
   unreadable: ['unreadable'],
 };
 
-/** The report under a policy that allows no drift, and none that could not be told. */
+/** The report under a policy that allows no drift, and no connection whose drift was not judged. */
 export function forbidDrift(report: MigrationsReport): MigrationsReport {
   const connections = report.connections.map((connection): ConnectionReport => {
     const { drift, failedOn } = connection;
@@ -122,12 +121,12 @@ export function forbidDrift(report: MigrationsReport): MigrationsReport {
   return { ...report, ok: connections.every(({ ok }) => ok), connections };
 }
 
-/** Whether it is forbidden, and could not be told. */
+/** Whether drift is forbidden and was not judged. */
 export function isDriftUnknown({ failedOn, drift }: ConnectionReport): boolean {
   return failedOn.includes('drift') && drift?.statements === null;
 }
 
-/** What is known by the command line, and is there no more: told if every connection was judged. */
+/** Names patterns and entries of the baseline that match nothing. Names none if a connection was not judged. */
 export function notesOn(
   { connections }: MigrationsReport,
   { ignore = [], baseline = [] }: KnownDrift,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { DataSource } from 'typeorm';
 import { LONGEST_TIMER } from '../clock';
 import { MigrationFailure } from '../migration/failure';
-import { keepFiles, makeReadOnly, openReadOnly, sqliteFile } from './read-only';
+import { keepFiles, makeReadOnly, openReadOnly, sqliteFile, WRITES_NOTHING } from './read-only';
 import { makeRunnersReadOnly } from './read-only-runner';
 import { refusalOf } from './refused';
 import { initialized, StillLoadingError } from './still-loading';
@@ -203,14 +203,6 @@ function define(object: object, properties: object, enumerable = false): void {
 }
 
 export const timedOut = () => new MigrationFailure('timeout');
-
-/** Replacements for TypeORM's own methods, which a loaded file may call. */
-const WRITES_NOTHING = {
-  runMigrations: () => Promise.resolve([]),
-  undoLastMigration: () => Promise.resolve(),
-  synchronize: () => Promise.resolve(),
-  dropDatabase: () => Promise.resolve(),
-};
 
 /** Classes of TypeORM whose methods write nothing with a guarded DataSource. */
 const harmless = new WeakSet<object>();

@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { WRITES_NOTHING } from './read-only';
 
 const NOTHING = () => Promise.resolve();
 
@@ -10,10 +11,7 @@ export function keepOffline(dataSource: DataSource): void {
     connect: itself,
     destroy: NOTHING,
     close: NOTHING,
-    synchronize: NOTHING,
-    dropDatabase: NOTHING,
-    undoLastMigration: NOTHING,
-    runMigrations: () => Promise.resolve([]),
+    ...WRITES_NOTHING,
     query: () => Promise.resolve([]),
   };
   for (const [name, value] of Object.entries(methods)) {

@@ -32,6 +32,9 @@ export function makeRunnersReadOnly(driver: Driver): void {
 /** What a file gets that calls TypeORM's `MigrationExecutor` by itself. */
 const RUNS_NO_MIGRATIONS = 'nestjs-prometheus-migrations runs no migrations, whoever asks for it';
 
+/** Thrown where an empty answer would look like a result. */
+export const SENDS_NO_WRITE = 'nestjs-prometheus-migrations sends no statement that writes';
+
 function makeReadOnly(runner: Runner, type: string): void {
   const query = runner.query.bind(runner);
   const stream = runner.stream?.bind(runner);
@@ -54,7 +57,7 @@ function makeReadOnly(runner: Runner, type: string): void {
   if (stream !== undefined) {
     runner.stream = async (statement, ...rest) => {
       if (isRead(statement)) return stream(statement, ...rest);
-      throw new Error('nestjs-prometheus-migrations sends no statement that writes');
+      throw new Error(SENDS_NO_WRITE);
     };
   }
 }

@@ -2,6 +2,14 @@ import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import type { DataSource } from 'typeorm';
 import { isRead } from './read-statement';
 
+/** Replacements for TypeORM's own methods, which a loaded file may call. */
+export const WRITES_NOTHING = {
+  runMigrations: () => Promise.resolve([]),
+  undoLastMigration: () => Promise.resolve(),
+  synchronize: () => Promise.resolve(),
+  dropDatabase: () => Promise.resolve(),
+};
+
 /** What a DataSource must not do on behalf of the command line, whatever its own options say. */
 const READ_ONLY = {
   subscribers: [],

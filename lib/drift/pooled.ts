@@ -78,8 +78,8 @@ export class MysqlSession extends PooledSession {
     this.limits = {
       // Whole seconds.
       lock_wait_timeout: Math.max(1, Math.round(Math.min(LOCK_TIMEOUT, timeout) / 1000)),
-      // MySQL: milliseconds.
-      max_execution_time: timeout,
+      // MySQL: whole milliseconds.
+      max_execution_time: Math.ceil(timeout),
       // MariaDB: seconds.
       max_statement_time: timeout / 1000,
     };

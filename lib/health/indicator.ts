@@ -1,12 +1,5 @@
-import { logger } from '../logger';
 import type { FailureReason } from '../migration/failure';
-import type { Monitor } from '../monitor/monitor';
-import type { Snapshot } from '../monitor/snapshots';
-import { POLICY_OPTIONS } from '../options/option.table';
-import { resolve } from '../options/resolve';
-import { describe } from '../prometheus-migrations.errors';
-import { judged, reasonOf, stateUnder } from '../verdict/report';
-import { type MigrationStatus, type Policy, verdict } from '../verdict/verdict';
+import type { MigrationStatus, Policy } from '../verdict/verdict';
 
 /** One connection in a {@link MigrationsHealthResult}; no counts if it cannot be read. */
 export interface ConnectionHealth {
@@ -53,94 +46,17 @@ export type MigrationsHealthResult<Key extends string = string> = Readonly<
  * }
  * ```
  */
-export class MigrationsHealthIndicator {
-  /** @internal */
-  readonly monitor: Monitor;
-  /** @internal */
-  readonly defaults: Policy;
-  /** Policies with `once` under which everything was up to date already. @internal */
-  readonly latched = new Set<string>();
-  /** Names of `connections` that were warned about and are missing still. */
-  private readonly warned = new Set<string>();
-
+export abstract class MigrationsHealthIndicator {
   /**
-   * @param monitor - the module's own
-   * @param defaults - the option `readiness`
-   * @internal
-   */
-  constructor(monitor: Monitor, defaults: Policy) {
-    this.monitor = monitor;
-    this.defaults = defaults;
-  }
-
-  /**
-   * Tells whether every connection is up to date. A database that cannot be read is `down`, and so is a
+   * Judges whether every connection is up to date. A database that cannot be read is `down`, and so is a
    * connection that `policy.connections` names and that is not there: neither throws.
    *
    * @param key - name of the result
    * @param policy - what counts, on top of the option `readiness`
    * @throws {@link InvalidOptionError} for a policy that cannot judge: terminus passes it on, as a 500
    */
-  async isUpToDate<Key extends string = 'migrations'>(
-    key: Key = 'migrations' as Key,
-    policy: Policy = {},
-  ): Promise<MigrationsHealthResult<Key>> {
-    const merged = {
-      ...this.defaults,
-      ...resolve(POLICY_OPTIONS, policy, {}, { parent: 'policy' }),
-    };
-    const latch = JSON.stringify(merged);
-    const isLatched = merged.once === true && this.latched.has(latch);
-    const snapshots = isLatched ? this.monitor.known() : await this.monitor.current();
-    const missing = missingFrom(snapshots, merged);
-    if (!isLatched) this.warn(missing, snapshots);
-
-    const all = judged(snapshots, merged);
-    const isOk =
-      missing.length === 0 && all.every((snapshot) => verdict(stateUnder(snapshot, merged), merged).ok);
-    // Without a connection nothing has been up to date yet: a module that is loaded later may bring some.
-    if (isOk && merged.once === true && all.length > 0) this.latched.add(latch);
-    const connections = Object.fromEntries([
-      ...all.map((snapshot) => [snapshot.connection, healthOf(snapshot, merged)] as const),
-      ...missing.map((connection) => [connection, MISSING] as const),
-    ]);
-    return {
-      [key]: { status: isLatched || isOk ? 'up' : 'down', connections },
-    } as MigrationsHealthResult<Key>;
-  }
-
-  /** Warns once of each name that no connection has. */
-  private warn(missing: readonly string[], snapshots: readonly Snapshot[]): void {
-    const known = snapshots.map(({ connection }) => connection);
-    for (const connection of known) this.warned.delete(connection);
-    for (const connection of missing.filter((each) => !this.warned.has(each))) {
-      this.warned.add(connection);
-      logger.warn(
-        `Readiness: connections names ${describe(connection)}, which is no connection, or none yet. ` +
-          `It is down until there is one. Known are: ${known.map(describe).join(', ') || 'none'}.`,
-      );
-    }
-  }
-}
-
-const MISSING: ConnectionHealth = { status: 'unreadable', reason: 'missing' };
-
-/** The names in a policy that no connection has, or has yet. */
-function missingFrom(snapshots: readonly Snapshot[], { connections = [] }: Policy): readonly string[] {
-  return connections.filter((name) => !snapshots.some(({ connection }) => connection === name));
-}
-
-function healthOf(snapshot: Snapshot, policy: Policy): ConnectionHealth {
-  const state = stateUnder(snapshot, policy);
-  const reason = reasonOf(snapshot);
-  return {
-    status: verdict(state, policy).status,
-    ...(state !== undefined && {
-      applied: state.applied.length,
-      unapplied: state.unapplied.length,
-      unknown: state.unknown.length,
-      outOfOrder: state.outOfOrder.length,
-    }),
-    ...(reason !== undefined && { reason }),
-  };
+  abstract isUpToDate<Key extends string = 'migrations'>(
+    key?: Key,
+    policy?: Policy,
+  ): Promise<MigrationsHealthResult<Key>>;
 }

@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { Abstract, Type } from '@nestjs/common';
 import { MigrationsHealthIndicator } from '../health/indicator';
 import type { ResolvedModuleOptions } from '../options/option.types';
 import { MigrationsExporter } from '../prometheus/exporter';
@@ -15,7 +15,7 @@ export interface PageRow<Source = unknown, Served = unknown> {
   /** What users name in `forRoutes()` and extend. */
   readonly base: Type<Served>;
   /** Class of what it shows: the token of the application's; each module has one of its own. */
-  readonly source: Type<Source>;
+  readonly source: Type<Source> | Abstract<Source>;
   /** What a controller of that class shows. */
   readonly sourceOf: (controller: Served) => Source;
   /** Its path in the application, by the options. */

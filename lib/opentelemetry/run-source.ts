@@ -15,7 +15,7 @@ export interface MeterPlace extends MetricNaming {
   readonly meter?: Meter | undefined;
 }
 
-/** Runs that are kept until there is a meter for them: that of `migrationsRun: true` ends before bootstrap. */
+/** Runs that are kept until a meter is there. The run of `migrationsRun: true` ends before bootstrap. */
 const MOST_EARLY = 100;
 
 /** Shows the runs of one DataSource: on the meters of those that export it, or else on its own. */

@@ -7,9 +7,9 @@ interface Series {
 }
 
 /**
- * The series of one gauge. OpenTelemetry's JavaScript SDK goes on exporting what is observed no more
- * (open-telemetry/opentelemetry-js#4096). So a series that was known is `NaN` from when it is not, and one that
- * never was is not observed at all.
+ * The series of one gauge. OpenTelemetry's JavaScript SDK keeps exporting the last value of a series that is no longer
+ * observed (open-telemetry/opentelemetry-js#4096). So a series that was known once is observed as `NaN` while it is
+ * not known, and one that was never known is not observed.
  */
 export class GaugeSeries {
   private readonly known = new Map<string, Series>();

@@ -1,21 +1,15 @@
 import { mkdtempSync, readdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { COMPILE_MS } from '../support/compiled';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dataSourceOf, fileOf, GLOB, History, nameOf } from '../support/history';
 import { ReviewCommand } from '../support/review';
 
 const TIMEOUT = { timeout: 60_000 };
 
-let command: ReviewCommand;
+const command = new ReviewCommand();
 let history: History;
 const others: History[] = [];
-
-beforeAll(async () => {
-  command = await ReviewCommand.compile();
-}, COMPILE_MS);
-afterAll(() => command.remove());
 
 beforeEach(() => {
   history = History.start();

@@ -2,22 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rmSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { migrationTimestamp } from '../../lib/migration/state';
-import { COMPILE_MS } from '../support/compiled';
 import { createPostgres } from '../support/databases';
 import { fileOf, History, nameOf } from '../support/history';
 import { ReviewCommand } from '../support/review';
 
 const TIMEOUT = { timeout: 120_000 };
 
-let command: ReviewCommand;
+const command = new ReviewCommand();
 let history: History;
-
-beforeAll(async () => {
-  command = await ReviewCommand.compile();
-}, COMPILE_MS);
-afterAll(() => command.remove());
 
 beforeEach(() => {
   history = History.start();

@@ -1,17 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { COMPILE_MS } from '../support/compiled';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { classOf, fileOf, History, nameOf, timestampOf } from '../support/history';
 import { DEFAULT, ReviewCommand, told } from '../support/review';
 
 const TIMEOUT = { timeout: 60_000 };
 
-let command: ReviewCommand;
+const command = new ReviewCommand();
 let history: History;
-
-beforeAll(async () => {
-  command = await ReviewCommand.compile();
-}, COMPILE_MS);
-afterAll(() => command.remove());
 
 beforeEach(() => {
   history = History.start();

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from 'vitest';
 import { loadApart } from '../../lib/cli/apart';
 import { parseInvocation } from '../../lib/cli/flags';
 import { Output } from '../../lib/cli/output';
@@ -5,20 +6,20 @@ import { review } from '../../lib/cli/review';
 import { PrometheusMigrationsError } from '../../lib/prometheus-migrations.errors';
 import type { ReviewReport } from '../../lib/review/report';
 import { RecordingStream, type Result } from './command';
-import { type CompiledFixture, compileFixture } from './compiled';
+import { COMPILE_MS, type CompiledFixture, compileFixture } from './compiled';
 import type { History } from './history';
 import { parseReview } from './report-schema';
 
 /** The command `review` in this process; what it loads, it loads in another one. */
 export class ReviewCommand {
-  private constructor(private readonly fixture: CompiledFixture) {}
+  private fixture!: CompiledFixture;
 
-  static async compile(): Promise<ReviewCommand> {
-    return new ReviewCommand(await compileFixture('lib/cli/apart.process'));
-  }
-
-  remove(): Promise<void> {
-    return this.fixture.remove();
+  /** Compiles what it starts before the tests of a file, and removes that after them. */
+  constructor() {
+    beforeAll(async () => {
+      this.fixture = await compileFixture('lib/cli/apart.process');
+    }, COMPILE_MS);
+    afterAll(() => this.fixture.remove());
   }
 
   /** Runs it in a folder. */
