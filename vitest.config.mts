@@ -12,8 +12,8 @@ const test = {
   hookTimeout: 60_000,
 };
 
-/** For those that need servers. It runs once, whichever of the projects come. */
-const globalSetup = 'test/support/databases.setup.ts';
+/** For those that need servers and programs. */
+const globalSetup = ['test/support/databases.setup.ts', 'test/support/compiled.setup.ts'];
 
 export default defineConfig({
   test: {

@@ -20,7 +20,7 @@ class Job {
   ) {}
 
   static async compile(name: string): Promise<Job> {
-    const fixture = await compileFixture(`docs/examples/${name}`, 'docs/examples/data-source.ts');
+    const fixture = await compileFixture(`docs/examples/${name}`);
     const migrations = join(dirname(fixture.file), 'migrations');
     await mkdir(migrations, { recursive: true });
     return new Job(fixture, migrations);

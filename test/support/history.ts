@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { inject } from 'vitest';
 
 const PACKAGES = join(__dirname, '../../node_modules');
 /** What a project with TypeORM has installed. */
@@ -25,14 +26,26 @@ const INSTALLED = [
   '@types',
 ];
 
-/** Stands for any loader of TypeScript. */
-const LOADER = `const ts = require('typescript');
-const { readFileSync } = require('node:fs');
-require.extensions['.ts'] = (module, file) => {
-  const options = { module: 'commonjs', target: 'es2022', esModuleInterop: true, experimentalDecorators: true, emitDecoratorMetadata: true };
-  const { outputText } = ts.transpileModule(readFileSync(file, 'utf8'), { fileName: file, compilerOptions: options });
-  module._compile(outputText, file);
-};`;
+/** Stands for any loader of TypeScript. What one process has compiled, the others of a test run read. */
+const LOADER = `const { createHash } = require('node:crypto');
+const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
+const { join } = require('node:path');
+const folder = ${JSON.stringify(join(inject('compiledFolder'), 'transpiled'))};
+const compilerOptions = { module: 'commonjs', target: 'es2022', esModuleInterop: true, experimentalDecorators: true, emitDecoratorMetadata: true };
+function compile(text) {
+  const compiled = join(folder, createHash('sha1').update(text).digest('hex'));
+  try {
+    return readFileSync(compiled, 'utf8');
+  } catch {
+    const { outputText } = require('typescript').transpileModule(text, { compilerOptions });
+    const own = compiled + '.' + process.pid;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(own, outputText);
+    renameSync(own, compiled);
+    return outputText;
+  }
+}
+require.extensions['.ts'] = (module, file) => module._compile(compile(readFileSync(file, 'utf8')), file);`;
 
 /** Runs the migrations of a DataSource, and prints the names in the order in which they are recorded. */
 const RUN = `require('@swc-node/register');

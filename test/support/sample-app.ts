@@ -1,12 +1,9 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { compiledProject } from './compiled';
 
 const run = promisify(execFile);
-const PROJECT = join(__dirname, '../..');
-const PARTS = ['lib', 'sample-app', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 export const SAMPLE_BUILD_MS = 120_000;
 export const SAMPLE_START_MS = 30_000;
@@ -36,15 +33,9 @@ export interface RunningSample extends LaunchedSample {
   readonly url: string;
 }
 
-/** Compiles a copy of it: it imports the package by name, and the project's dist stays as it is. */
+/** A compiled copy of it: it imports the package by name, and the project's dist stays as it is. */
 export async function buildSample(): Promise<Sample> {
-  const folder = await mkdtemp(join(tmpdir(), 'sample-app-'));
-  const filter = (path: string) => !path.endsWith('.data');
-  for (const part of PARTS) await cp(join(PROJECT, part), join(folder, part), { recursive: true, filter });
-  await symlink(join(PROJECT, 'node_modules'), join(folder, 'node_modules'), 'junction');
-  const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
-  await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: folder });
-
+  const folder = await compiledProject();
   return {
     folder,
     start: async (environment) => {
