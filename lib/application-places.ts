@@ -1,17 +1,20 @@
 import { createRequire } from 'node:module';
 import { isAbsolute, join } from 'node:path';
 
-/** Where the application may be: the script that was started, the main module, and the working directory. */
+/**
+ * Returns the possible places of the application: the started script, the main module and the working
+ * directory.
+ */
 export function applicationPlaces(): readonly string[] {
   const files = [process.argv[1], require.main?.filename, join(process.cwd(), 'package.json')];
   return [...new Set(files.filter((file): file is string => file !== undefined && isAbsolute(file)))];
 }
 
 /**
- * A package as the application finds it, from each of the places that it may be in. A test runner that was started may
- * find another copy than the application does: one that is loaded already is in use, and comes first.
+ * Loads a package as the application resolves it, from each possible place. A test runner may resolve another
+ * copy than the application, so a copy that is already loaded comes first.
  *
- * @param onError - called with what each place throws that has no such package, or a broken one
+ * @param onError - called with the error of each place where the package is missing or broken
  */
 export function ofApplication(name: string, onError: (error: unknown) => void): readonly unknown[] {
   const tryTo = <Result>(load: () => Result): readonly Result[] => {

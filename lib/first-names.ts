@@ -1,7 +1,7 @@
-/** Names of a list that a message shows. */
+/** Number of names that a message shows. */
 const MOST_NAMES = 5;
 
-/** The first names of a list, and how many more there are. */
+/** Returns the first names of a list and the number of the others. */
 export function firstNames(names: readonly string[]): {
   readonly shown: readonly string[];
   readonly more: number;

@@ -15,19 +15,19 @@ import { NotADataSourceError } from './prometheus-migrations.errors';
 import { RecordedRuns, recordedOf } from './runs/recorded-runs';
 
 /**
- * Times every run of migrations that the application makes: `runMigrations()`, `undoLastMigration()`, and
+ * Times every run of migrations in the application: `runMigrations()`, `undoLastMigration()`, and
  * the run of `migrationsRun: true`. Call it before `initialize()`. The log has a line for each migration.
  *
- * It changes nothing about the runs. Called again for the same DataSource, it replaces the options.
+ * It does not change the runs. A second call for the same DataSource replaces the options.
  *
- * Where {@link PrometheusMigrationsModule} or a {@link MigrationsExporter} exports the DataSource, the runs
- * are shown by the same `registry`, `namespace`, `prefix` and alias, except for what `options` say.
+ * If {@link PrometheusMigrationsModule} or a {@link MigrationsExporter} exports the DataSource, the runs
+ * use the same `registry`, `namespace`, `prefix` and alias, unless `options` set others.
  *
  * @param dataSource - not initialized yet, or initialized without `migrationsRun`
  * @param options - all of them have defaults; the environment is read now
  * @returns The same object.
  * @throws {@link NotADataSourceError} or {@link InvalidOptionError} for a value that cannot work
- * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
+ * @throws {@link RegistryInUseError} if the registry already holds another metric with one of the names
  *
  * @example
  * ```ts
@@ -52,7 +52,7 @@ export function instrumentMigrations(
   const meter = option && meterOf(option);
   const known = recordedOf(dataSource);
   const runs = known ?? new RecordedRuns(dataSource);
-  // Without a client, the meter of the module shows the runs, if the options name none.
+  // Without a client and without a meter in the options, the module's meter shows the runs.
   if (registry !== undefined || hasClient()) {
     RunSource.of(runs).configure(options, RunMetrics.of(registryOf(registry), { namespace, prefix }));
   }

@@ -2,33 +2,33 @@ import type * as common from '@nestjs/common';
 
 type Level = 'log' | 'warn' | 'error';
 
-/** Where messages go. */
+/** Receiver of log messages. */
 export type LogSink = Readonly<Record<Level, (message: string) => void>>;
 
 let sink: LogSink | undefined;
 
-/** Sends messages to `other` instead of Nest's logger: the command line runs without Nest. */
+/** Sends messages to `other` instead of Nest's logger. The command line runs without Nest. */
 export function logTo(other: LogSink): void {
   sink = other;
 }
 
-/** The one logger of this package. A message is one line: a name from outside cannot add another. */
+/** The logger of this package. A message is always one line: a name from outside cannot add another. */
 export const logger = {
-  log: (message: string) => tell('log', message),
-  warn: (message: string) => tell('warn', message),
-  error: (message: string) => tell('error', message),
+  log: (message: string) => write('log', message),
+  warn: (message: string) => write('warn', message),
+  error: (message: string) => write('error', message),
 };
 
-/** The application's own logger may throw: a collection is worth more than its line in the log. */
-function tell(level: Level, message: string): void {
+/** Never throws: the application's logger may fail, and a collection must not. */
+function write(level: Level, message: string): void {
   try {
     (sink ??= nestLogger())[level](oneLine(message));
   } catch {
-    // There is nowhere left to log it.
+    // There is no other place to log it.
   }
 }
 
-/** Loaded with the first message, because Nest takes longer to load than the command line to answer. */
+/** Loads Nest's logger at the first message, because loading Nest takes longer than a command. */
 function nestLogger(): LogSink {
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
@@ -39,12 +39,12 @@ function nestLogger(): LogSink {
   }
 }
 
-/** Without Nest. The stdout of a script may be its metrics. */
+/** Logs without Nest, to stderr: the stdout of a script may be its metrics. */
 function toStderr(message: string): void {
   console.error(`[PrometheusMigrations] ${message}`);
 }
 
-// Control characters, and what terminals and log viewers take for the end of a line.
+// Control characters, and characters that terminals and log viewers treat as line ends.
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
@@ -54,7 +54,7 @@ export function oneLine(message: string): string {
   });
 }
 
-/** The name of somebody else's error. Its message may name hosts or quote SQL, and is not logged. */
+/** Returns the name of an error from outside. Its message may contain hosts or SQL and is not logged. */
 export function nameOfError(error: unknown): string {
   try {
     return error instanceof Error && typeof error.name === 'string' ? error.name : typeof error;

@@ -1,6 +1,6 @@
 import { PrometheusMigrationsError } from './prometheus-migrations.errors';
 
-// Loaded first: Node.js's own error would name a file of this package, and no way out.
+// Loaded first, because Node.js's own error would name an internal file and no fix.
 try {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   require('@nestjs/common');

@@ -6,12 +6,12 @@ export class PrometheusMigrationsError extends Error {
   }
 }
 
-/** An option, or the environment variable behind it, has a value that cannot work, or is not known. */
+/** Thrown if an option or its environment variable is unknown or has an invalid value. */
 export class InvalidOptionError extends PrometheusMigrationsError {
   /**
    * @param option - the option, or the environment variable, at fault
-   * @param problem - what is wrong with it, as the end of a sentence that begins with its name
-   * @param fix - what to set it to instead, as a sentence
+   * @param problem - the problem, as the end of a sentence that begins with the option's name
+   * @param fix - how to fix it, as a sentence
    */
   constructor(
     readonly option: string,
@@ -22,9 +22,9 @@ export class InvalidOptionError extends PrometheusMigrationsError {
   }
 }
 
-/** Neither prom-client nor its successor can be loaded. */
+/** Thrown if neither prom-client nor its successor can be loaded. */
 export class MissingClientError extends PrometheusMigrationsError {
-  /** @param places - files and folders from which they were looked for */
+  /** @param places - files and folders that were searched */
   constructor(places: readonly string[] = []) {
     super(
       'No Prometheus client is installed. ' +
@@ -34,10 +34,10 @@ export class MissingClientError extends PrometheusMigrationsError {
   }
 }
 
-/** The registry already holds a metric of this name, which is none of this package's. */
+/** Thrown if the registry already holds another metric with this name. */
 export class RegistryInUseError extends PrometheusMigrationsError {}
 
-/** The metrics' own port is in use. */
+/** Thrown if the separate port for the metrics is in use. */
 export class PortInUseError extends PrometheusMigrationsError {
   constructor(
     readonly address: string,
@@ -50,31 +50,31 @@ export class PortInUseError extends PrometheusMigrationsError {
   }
 }
 
-/** Something that is no TypeORM `DataSource` was passed as one. */
+/** Thrown if a value passed as a DataSource is not a TypeORM `DataSource`. */
 export class NotADataSourceError extends PrometheusMigrationsError {
-  /** @param option - the option that holds it, if one does */
+  /** @param option - the option that holds it, if any */
   constructor(option: string | undefined, alias: string, value: unknown) {
     const what = option === undefined ? `"${alias}"` : `PrometheusMigrationsModule: ${option}: "${alias}"`;
     super(
-      `${what} is ${typeof value === 'string' ? 'a string' : describe(value)}, which is no TypeORM DataSource. ` +
+      `${what} is ${typeof value === 'string' ? 'a string' : describe(value)}, which is not a TypeORM DataSource. ` +
         'Pass the instance that `new DataSource(...)` or `app.get(getDataSourceToken(...))` returns.',
     );
   }
 }
 
-/** The application does not start: its migrations are not up to date, and its options forbid that. */
+/** Thrown at start-up if the migrations are not up to date and the options are set to `fail`. */
 export class MigrationsGateError extends PrometheusMigrationsError {}
 
-/** TypeORM would refuse to run the migrations that the DataSource defines. */
+/** Thrown if TypeORM would refuse to run the migrations of a DataSource. */
 export class InvalidMigrationsError extends PrometheusMigrationsError {}
 
-/** What a string looks like that may hold a password: a URL, `user:password@host`, `password=…`. */
+/** Matches strings that may hold a password: a URL, `user:password@host`, `password=…`. */
 const SECRET = /:\/\/|:.*@|passw|pwd/i;
-/** Letters, entries or keys that a message shows. */
+/** Limits of letters, and of entries or keys, in a message. */
 const LONGEST_TEXT = 100;
 const MOST_ENTRIES = 5;
 
-/** A value as a message may show it: of an object, which may hold a password, no more than its keys or its class. */
+/** Formats a value for a message. An object may hold a password, so only its keys or its class are shown. */
 export function describe(value: unknown): string {
   if (typeof value === 'string')
     return SECRET.test(value) ? 'a string that may hold a password' : quoted(value);

@@ -8,9 +8,9 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, ASYNC_OPTIONS_TYPE
     .build();
 
 export { RESOLVED_OPTIONS } from './options/tokens';
-/** Token of the number of one module's definition. */
+/** Token of the number of a module's definition. */
 export const DEFINITION = Symbol('DEFINITION');
-/** Token of what shows one module's metrics. */
+/** Token of the outlets of a module's metrics. */
 export const OUTLETS = Symbol('OUTLETS');
-/** Token of the routes of one module's pages. */
+/** Token of the routes of a module's pages. */
 export const ROUTES = Symbol('ROUTES');

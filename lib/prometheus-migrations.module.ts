@@ -46,8 +46,10 @@ import { MigrationsStatus } from './status/status';
 
 /**
  * Exports the migrations of every TypeORM `DataSource` of the application as Prometheus gauges, and
- * serves them. Import it once, in the root module; {@link MigrationsExporter} and
- * {@link MigrationsHealthIndicator} can then be injected anywhere.
+ * serves them.
+ *
+ * Import it once, in the root module. Then {@link MigrationsExporter} and {@link MigrationsHealthIndicator} can
+ * be injected anywhere.
  *
  * @example
  * ```ts
@@ -84,9 +86,11 @@ export class PrometheusMigrationsModule
   }
 
   /**
-   * @param options - all of them have defaults; the environment is read now
+   * Registers the module with fixed options.
+   *
+   * @param options - all have defaults; the environment is read now
    * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
-   * @throws {@link MissingClientError} if neither a Prometheus client nor a `meter` is there
+   * @throws {@link MissingClientError} without a Prometheus client and without a `meter`
    */
   static override forRoot(options: PrometheusMigrationsModuleOptions = {}): DynamicModule {
     return define(super.forRoot(options), {
@@ -96,10 +100,10 @@ export class PrometheusMigrationsModule
   }
 
   /**
-   * As {@link PrometheusMigrationsModule.forRoot}, with options that other providers have a part in.
+   * Registers the module with options from other providers.
    *
-   * @param options - `useFactory`, or `useClass` or `useExisting` with a class that implements
-   * {@link PrometheusMigrationsOptionsFactory}
+   * @param options - `useFactory`, or `useClass` or `useExisting` with a class that implements {@link
+   * PrometheusMigrationsOptionsFactory}
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     return define(super.forRootAsync(options), {
@@ -109,19 +113,19 @@ export class PrometheusMigrationsModule
     });
   }
 
-  /** Before the routes are built: all controllers of the application are known here. */
+  /** Nest calls this before it builds the routes, when all controllers are known. */
   configure(consumer: MiddlewareConsumer): void {
     for (const route of this.routes) route.configure(consumer);
   }
 
-  /** @throws {@link MigrationsGateError} if the options say that the application must not start */
+  /** @throws {@link MigrationsGateError} if the options forbid the start */
   async onApplicationBootstrap(): Promise<void> {
     try {
       await this.gate.pass(() => this.start());
-      // Its first look is not waited for.
+      // The start does not wait for the first drift check.
       this.drift?.start();
     } catch (error) {
-      // Whoever tries again finds the registry and the port free.
+      // Release the registry and the port, so that another start can use them.
       this.onModuleDestroy();
       await this.beforeApplicationShutdown();
       this.onApplicationShutdown();
@@ -129,20 +133,20 @@ export class PrometheusMigrationsModule
     }
   }
 
-  /** @returns What the gate judges. */
+  /** @returns The snapshots for the gate. */
   private async start(): Promise<readonly Snapshot[]> {
     for (const route of this.routes) route.report();
     if (this.options.registry === undefined) logger.log(METER_ONLY);
     else checkChoice(this.given?.registry);
     for (const outlet of this.outlets) outlet.open?.();
     this.defaultMetrics.publish();
-    // Before the first collection: a database that hangs does not keep the port closed.
+    // Before the first collection, so that a database that hangs does not delay the port.
     await this.port.open(Boolean(this.host.httpAdapter));
     const exports = await asksToExport(this.options);
     if (exports) this.export();
     if (!exports && !this.gate.isSet) return [];
     const snapshots = await this.monitor.bootstrap();
-    // With the runs of the DataSources that were found just now.
+    // Publish again: bootstrap may have found DataSources, whose runs must be shown too.
     if (exports) this.publish();
     return snapshots;
   }
@@ -159,7 +163,7 @@ export class PrometheusMigrationsModule
     }
   }
 
-  /** The first hook of a shutdown: whoever starts meanwhile may have the registry and the port. */
+  /** The first hook of a shutdown: from now on another application may take the registry and the port. */
   onModuleDestroy(): void {
     this.gate.stop();
     this.drift?.stop();
@@ -170,14 +174,17 @@ export class PrometheusMigrationsModule
     });
   }
 
-  /** While the connections are still there: TypeORM closes them in `onApplicationShutdown`. */
+  /** Stops reading while the connections are open: TypeORM closes them in `onApplicationShutdown`. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.monitor.stop();
     await this.portClosed;
     if (await this.gate.release()) await this.listening();
   }
 
-  /** Nest closes the HTTP server next. It does not say whether a start that goes on will open it. */
+  /**
+   * Waits for the HTTP server of a continued start: Nest closes the server next, and does not say whether the
+   * start will open it.
+   */
   private async listening(): Promise<void> {
     const server = this.host.httpAdapter?.getHttpServer() as Server | undefined;
     if (server !== undefined && !server.listening) {
@@ -185,7 +192,7 @@ export class PrometheusMigrationsModule
     }
   }
 
-  /** Late enough for the scrapes that the HTTP server still answers while it closes. */
+  /** Withdraws the metrics in the last hook, after the scrapes that the closing HTTP server still answers. */
   onApplicationShutdown(): void {
     for (const outlet of this.outlets) outlet.withdraw();
     this.defaultMetrics.withdraw();
@@ -208,8 +215,8 @@ function requestScopedLine(alias: string): string {
 let defined = 0;
 
 /**
- * Nest 10 distinguishes modules by their definition as text, with every value in it: DataSources would take
- * it minutes, and factories of the same text would be one module. A number stands for all of it.
+ * Gives each module a number. Nest 10 identifies modules by their definition as text, including every value:
+ * DataSources would take minutes, and factories with equal text would be one module.
  */
 function define(definition: DynamicModule, resolvedOptions: Provider): DynamicModule {
   const providers = [...(definition.providers ?? []), resolvedOptions].map(withoutValue);

@@ -8,11 +8,11 @@ import { hasClient, registryOf } from './prometheus/client';
 import { describe, InvalidOptionError } from './prometheus-migrations.errors';
 
 /**
- * The module's options, with the registry that the metrics are put into: none where no client is installed, and an
- * OpenTelemetry meter shows them.
+ * Resolves the module's options and the registry for the metrics. There is no registry if no client is
+ * installed and an OpenTelemetry meter shows the metrics.
  *
  * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
- * @throws {@link MissingClientError} if neither a Prometheus client nor a meter is there
+ * @throws {@link MissingClientError} without a Prometheus client and without a meter
  */
 export function moduleOptionsOf(
   given: PrometheusMigrationsModuleOptions,
@@ -21,7 +21,7 @@ export function moduleOptionsOf(
   const options = resolveModuleOptions(given, environment);
   checkMeterNaming(options);
   if (options.meter === true && !hasApi()) throw missingApi();
-  // Asked here: a missing client must not stop an application that has started its workers.
+  // Check now: a missing client must not stop an application that has already started its workers.
   if (options.meter === undefined || options.registry !== undefined || hasClient()) {
     return { ...options, registry: registryOf(options.registry) };
   }
@@ -29,7 +29,7 @@ export function moduleOptionsOf(
   return options;
 }
 
-/** Refuses what only a client could serve. */
+/** Rejects options that need a client. */
 function checkWithoutClient(
   { path }: PrometheusMigrationsModuleOptions,
   { defaultMetrics, port, portRange, readiness, statusPath }: ResolvedModuleOptions,

@@ -21,12 +21,12 @@ import { MigrationMetrics } from './prometheus/metrics';
 import { OUTLETS, RESOLVED_OPTIONS, ROUTES } from './prometheus-migrations.module-definition';
 import { MigrationsStatus } from './status/status';
 
-/** Tokens of one module's own; their classes are the tokens of the application's. */
+/** Tokens of one module's objects. The classes are the application's tokens. */
 const OWN = new Map(PAGES.map(({ source }) => [source, Symbol(source.name)]));
 
 const ownOf = (source: PageRow['source']) => OWN.get(source) as symbol;
 
-/** The providers of one module. */
+/** Returns the providers of one module. */
 export function providersOf(): Provider[] {
   return [
     DataSourceExplorer,
@@ -98,7 +98,7 @@ export function providersOf(): Provider[] {
   ];
 }
 
-/** In the registry, on the meter, or both. */
+/** Creates the outlets: a registry, a meter, or both. */
 function outletsOf(options: ResolvedModuleOptions, monitor: Monitor): readonly MetricsOutlet[] {
   const { registry, meter } = options;
   return [
@@ -116,8 +116,8 @@ function provide<Arguments extends unknown[]>(
 }
 
 /**
- * Provides the first module's instance where an application has several modules. Nest itself would inject
- * the first module's, and return the last module's from `app.get()`.
+ * Provides the first module's instance if an application has several modules. Nest itself would inject the
+ * first module's, but return the last module's from `app.get()`.
  */
 function provideFirst(token: InjectionToken, own: symbol): FactoryProvider {
   return provide(token, [own, ModulesContainer], (mine: object, modules: ModulesContainer) => {
@@ -131,13 +131,13 @@ function provideFirst(token: InjectionToken, own: symbol): FactoryProvider {
 
 const firstOf = new WeakMap<ModulesContainer, Map<InjectionToken, object>>();
 
-/** Our module in the application that a `ModuleRef` is of. */
+/** Finds our module in the container, by its `ModuleRef`. */
 function hostOf(moduleRef: ModuleRef, modules: ModulesContainer): HostModule {
   const host = [...modules.values()].find((each) => each.getProviderByKey(ModuleRef).instance === moduleRef);
   return host as HostModule;
 }
 
-/** The pages of the own port; the metrics have a path in any case. */
+/** Returns the pages of the separate port. The metrics always have a path there. */
 function pagesOf(options: ResolvedModuleOptions, sources: readonly unknown[]): [Page, ...Page[]] {
   const pages = PAGES.flatMap<Page>((page, index) => {
     const { title, failure, portPath } = page;

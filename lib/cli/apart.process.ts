@@ -18,7 +18,7 @@ process.on('unhandledRejection', fail);
 process.once('message', (request: Request) => void load(request).then((loaded) => answer({ loaded }), fail));
 process.on('beforeExit', () => fail(new CommandError(ENDED_EARLY.idle)));
 
-/** Whoever asked ends this process. */
+/** The parent ends this process, so it stays alive until then. */
 function answer(message: Answer): void {
   process.send?.(message);
   clock.setTimeout(() => undefined, LOADING);
@@ -50,7 +50,9 @@ interface Instance {
   readonly name?: string;
 }
 
-/** What TypeORM makes of the option `migrations`, by its own method on an object in the DataSource's place. */
+/**
+ * Builds the migrations of a DataSource with TypeORM's own method, on an object in the DataSource's place.
+ */
 async function migrationsOf(alias: string, dataSource: DataSource): Promise<readonly Instance[]> {
   const own = {
     options: { ...dataSource.options, subscribers: [], entities: [] },
@@ -81,7 +83,7 @@ function checkNames(instances: readonly Instance[]): void {
   }
 }
 
-/** The paths, if the option holds nothing else. */
+/** Returns the paths of the option; `undefined` if it has other entries. */
 function globsOf(migrations: unknown): string[] | undefined {
   const entries: unknown[] = Object.values(migrations ?? {});
   return entries.every((entry) => typeof entry === 'string') ? entries : undefined;

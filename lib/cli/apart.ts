@@ -8,7 +8,7 @@ import type { Sources } from './sources';
 import { LOADING } from './still-loading';
 import { withTimeout } from './with-timeout';
 
-/** What a process is asked to load. */
+/** The request to a loading process. */
 export interface Request {
   readonly sources: Sources;
   /** Whether a migration whose name has no timestamp is an error. */
@@ -17,15 +17,15 @@ export interface Request {
 
 export type Answer = { readonly loaded: LoadedSources } | { readonly error: string };
 
-/** Milliseconds that a process may take longer than its own limits. */
+/** Milliseconds that a process may take beyond its own limits. */
 const GRACE = 10_000;
 
 /**
- * Loads DataSources in a process of their own, and connects none: what one state of the code leaves in a process cannot
- * reach another.
+ * Loads DataSources in a separate process without connecting them, so that one state of the code cannot
+ * affect another.
  *
- * @param folder - the working directory; made if there is none
- * @param isQuiet - whether what the files print is dropped, not printed to stderr
+ * @param folder - the working directory; created if missing
+ * @param isQuiet - whether to drop the output of the files instead of printing it to stderr
  * @throws {@link CommandError} if they cannot be loaded
  */
 export async function loadApart(

@@ -11,15 +11,16 @@ import { textOf } from './report-text';
 import { inputsOf, loadSources } from './sources';
 import { writeWhole } from './write-whole';
 
-/** How a report is written into a file. */
+/** Format of a report in a file. */
 const PLAIN = { width: Infinity, hasColors: false };
-/** Milliseconds between two reads of a wait. */
+/** Milliseconds between two reads while waiting. */
 const INTERVAL = 1000;
 
 /**
  * Checks whether every migration is applied. Resolves to the exit code.
  *
- * @param decide - called with it as soon as the report is printed, and before the connections are closed
+ * @param decide - called with the exit code as soon as the report is printed, before the connections are
+ * closed
  */
 export async function check(
   invocation: Invocation,
@@ -50,7 +51,7 @@ export async function check(
       timeout: wait * 1000,
       interval: INTERVAL,
       read,
-      tell: (line) => output.note(line),
+      log: (line) => output.note(line),
     });
     const snapshots = drift ? await withDrift(waited, sources, monitor, known) : waited;
     const allowing = reportOf(snapshots, policy);
@@ -70,7 +71,7 @@ export async function check(
   }
 }
 
-/** What `--fail-on` does not name is allowed. */
+/** Builds the policy: everything that `--fail-on` does not name is allowed. */
 function policyOf({ failOn }: Invocation): Policy {
   return {
     allowUnapplied: failOn.includes('unapplied') ? 0 : Infinity,

@@ -1,12 +1,12 @@
 import { PrometheusMigrationsError } from '../prometheus-migrations.errors';
 import { withoutSecrets } from './secrets';
 
-/** What the command line was asked to do cannot be done: one line for stderr, and exit code 2. */
+/** Thrown if a command cannot do its work: one line for stderr, and exit code 2. */
 export class CommandError extends PrometheusMigrationsError {}
 
 /**
- * What may be shown of an error that a user's file has thrown, as a sentence: its name and the first line
- * of its message, without passwords. Of an error with a driver's or the system's code, only that.
+ * Returns the printable part of an error from a user's file, as a sentence: its name and the first line of
+ * its message, without passwords. For an error with a code of a driver or of the system: only name and code.
  */
 export function shortMessage(error: unknown): string {
   try {
@@ -25,21 +25,24 @@ function textOf(error: unknown): string {
   if (isDrivers) return `${error.name} (${code.slice(0, 40)})`;
   if ('driverError' in error) return error.name;
   const line = firstSentence(String(error.message));
-  // JSON.parse() quotes what it was given, or a piece of it.
+  // The message of JSON.parse() quotes its input.
   const isJson = error.name === 'SyntaxError' && line.includes('JSON') && !line.startsWith('"undefined"');
   return `${error.name}: ${isJson ? 'a text is not valid JSON' : line}`;
 }
 
 const LONGEST = 300;
 
-/** The first line, and what it announces: a library for validation has `[` there, or `failed the validation:`. */
+/**
+ * Returns the first line. If that is only `[` or ends with a colon, as in messages of validation libraries,
+ * it adds the next text.
+ */
 function firstSentence(message: string): string {
   const [first = '', ...rest] = message.split('\n').map((line) => line.trim());
   if (!/\w/.test(first)) return [first, ...rest].join(' ').trim();
   return first.endsWith(':') ? `${first} ${rest.find((line) => line !== '') ?? ''}`.trim() : first;
 }
 
-/** Errors of another realm are no instances of this one's `Error`. */
+/** Errors of another realm are not instances of this realm's `Error`. */
 function isErrorLike(error: unknown): error is Error {
   return typeof error === 'object' && error !== null && 'message' in error && 'name' in error;
 }

@@ -5,26 +5,26 @@ import { brokenMigrations, loadMessage, placeOf } from './load-error';
 import { LOADING } from './still-loading';
 import { withTimeout } from './with-timeout';
 
-/** Connections that are made, and statements that are under way, at one time. */
+/** Limit of connections opened and of statements running at one time. */
 export const CONCURRENCY = 16;
-/** Milliseconds that connections may take to close when the command is done. */
+/** Milliseconds that connections may take to close at the end of the command. */
 const CLOSE_TIMEOUT = 500;
 
-/** The DataSources that exist in this process: each is guarded when it is made. */
+/** The DataSources of this process. Each is guarded from its construction. */
 export class Connections {
   private readonly guarded = new Set<GuardedDataSource>();
 
   private readonly options: GuardOptions;
 
-  /** @param timeout - milliseconds in which a connection must be made */
+  /** @param timeout - milliseconds to open a connection */
   constructor(timeout: number, { loading = LOADING, withEntities = false }: Partial<GuardOptions> = {}) {
     this.options = { timeout, loading, withEntities };
   }
 
-  /** Why a DataSource is not connected; `undefined` if it is. */
+  /** Returns why a DataSource is not connected; `undefined` if it is. */
   readonly errorOf = (dataSource: DataSource): unknown => GuardedDataSource.of(dataSource)?.failure;
 
-  /** Takes from a DataSource, while it is made, everything by which it could write. */
+  /** Removes every way to write from a DataSource while its constructor runs. */
   readonly guard = (dataSource: DataSource): GuardedDataSource => {
     const guarded = new GuardedDataSource(dataSource, this.options);
     this.guarded.add(guarded);
@@ -32,10 +32,10 @@ export class Connections {
   };
 
   /**
-   * Connects all that are not, some at a time.
+   * Connects all DataSources that are not connected, in batches.
    *
-   * @param note - called once for each whose files cannot be loaded
-   * @throws {@link CommandError} for one that this command does not connect
+   * @param note - called once for each DataSource whose files cannot be loaded
+   * @throws {@link CommandError} for a DataSource that this command refuses to connect
    */
   async openAll(sources: ReadonlyMap<string, DataSource>, note: (line: string) => void): Promise<void> {
     const waiting = [...sources];
@@ -49,16 +49,16 @@ export class Connections {
     const guarded = this.guardedOf(alias, dataSource);
     await guarded.open();
     const { fault, ownError } = guarded;
-    if ((fault ?? ownError) === undefined || guarded.isTold) return;
+    if ((fault ?? ownError) === undefined || guarded.isNoted) return;
     if (fault instanceof Refusal) throw new CommandError(`${alias} ${fault.message}`);
-    guarded.isTold = true;
+    guarded.isNoted = true;
     if (fault === undefined) {
       return note(`${alias}: its initialize() failed. ${loadMessage(ownError)}${placeOf(ownError)}`);
     }
     note(brokenMigrations(alias, fault, this.options.withEntities));
   }
 
-  /** One that hid from the trap is harmless as long as nobody has connected it. */
+  /** Guards a DataSource that the trap missed, if it is not connected yet. */
   private guardedOf(alias: string, dataSource: DataSource): GuardedDataSource {
     const guarded = GuardedDataSource.of(dataSource);
     if (guarded !== undefined) {
@@ -72,7 +72,7 @@ export class Connections {
     );
   }
 
-  /** Closes what was opened, and does not wait for a database that hangs. */
+  /** Closes the opened connections, but does not wait for a database that hangs. */
   async close(): Promise<void> {
     const closing = Array.from(this.guarded, async ({ dataSource }) => {
       if (dataSource.isInitialized) await dataSource.destroy().catch(() => undefined);

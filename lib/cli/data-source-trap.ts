@@ -2,9 +2,9 @@ import type { DataSource } from 'typeorm';
 import { DATA_SOURCE, MARK } from '../data-source/brand';
 
 /**
- * Calls back with every DataSource that is made from now on, while its constructor runs: each marks itself
- * first, whatever package, copy or bundle of TypeORM its class is of. Stays until the process ends, because
- * a file may make one at any time.
+ * Calls back with every new DataSource while its constructor runs. TypeORM's constructor first sets its mark,
+ * in every package, copy or bundle of TypeORM, so a setter for the mark sees it. It stays until the process
+ * ends, because a file may create one at any time.
  */
 export function onDataSource(made: (dataSource: DataSource) => void): void {
   Object.defineProperty(Object.prototype, MARK, {

@@ -16,15 +16,15 @@ import { GuardedDataSource } from './guarded';
 import { SENDS_NO_WRITE } from './read-only-runner';
 import { isRead } from './read-statement';
 
-/** Milliseconds that the schema of one connection may take. */
+/** Milliseconds that the drift check of one connection may take. */
 const TIMEOUT = 30_000;
-/** How a baseline is made. */
+/** The jq filter that creates a baseline from a report. */
 export const BASELINE_FILTER = '[.connections[].drift.differences[]]';
 
 /**
- * What the command line says is known.
+ * Reads the known differences of the command line.
  *
- * @throws {@link CommandError} for a baseline that is none
+ * @throws {@link CommandError} for an invalid baseline
  */
 export function knownDrift({ driftIgnore, driftBaseline }: Invocation): KnownDrift {
   return {
@@ -44,7 +44,7 @@ function baselineIn(file: string): readonly DriftDifference[] {
   }
   const value = parsed(text);
   if (isBaseline(value)) return value;
-  throw new CommandError(`--drift-baseline ${file} is no JSON list of differences. ${MAKE_BASELINE}`);
+  throw new CommandError(`--drift-baseline ${file} is not a JSON list of differences. ${MAKE_BASELINE}`);
 }
 
 const MAKE_BASELINE = `Make it with: check --drift --json … | jq '${BASELINE_FILTER}'`;
@@ -57,7 +57,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Snapshots with the drift of each connection, one after the other. */
+/** Adds the drift of each connection to its snapshot, one connection after the other. */
 export async function withDrift(
   snapshots: readonly Snapshot[],
   sources: ReadonlyMap<string, DataSource>,
@@ -86,8 +86,8 @@ function read(alias: string, dataSource: DataSource, monitor: Monitor): Promise<
 }
 
 /**
- * A DataSource with the cache that the guard has taken away, whose table belongs to the schema. A statement that the guard
- * takes for a write fails, and does not answer with nothing: that would look like drift.
+ * Restores the cache that the guard has removed, because its table belongs to the schema. A statement that
+ * the guard takes for a write fails instead of returning nothing, which would look like drift.
  */
 function asApplicationHasIt(dataSource: DataSource): DataSource {
   return derive(dataSource, {
@@ -103,13 +103,13 @@ function refusingWrites(runner: QueryRunner): QueryRunner {
   return runner;
 }
 
-/** Why drift is not judged, if the policy forbids that anyway. */
+/** Violations that already explain why drift was not judged. */
 const CAUSES: Readonly<Partial<Record<DriftSkip, readonly string[]>>> = {
   unapplied: ['unapplied', 'unknown', 'out-of-order'],
   unreadable: ['unreadable'],
 };
 
-/** The report under a policy that allows no drift, and no connection whose drift was not judged. */
+/** Applies a policy that allows neither drift nor unknown drift. */
 export function forbidDrift(report: MigrationsReport): MigrationsReport {
   const connections = report.connections.map((connection): ConnectionReport => {
     const { drift, failedOn } = connection;
@@ -121,12 +121,12 @@ export function forbidDrift(report: MigrationsReport): MigrationsReport {
   return { ...report, ok: connections.every(({ ok }) => ok), connections };
 }
 
-/** Whether drift is forbidden and was not judged. */
+/** Whether drift is forbidden but not known. */
 export function isDriftUnknown({ failedOn, drift }: ConnectionReport): boolean {
   return failedOn.includes('drift') && drift?.statements === null;
 }
 
-/** Names patterns and entries of the baseline that match nothing. Names none if a connection was not judged. */
+/** Lists the known differences that no longer exist. It needs the drift of every connection. */
 export function notesOn(
   { connections }: MigrationsReport,
   { ignore = [], baseline = [] }: KnownDrift,
@@ -138,13 +138,13 @@ export function notesOn(
   const { shown, more } = firstNames(gone);
   return [
     ...new Set(
-      unmatched.map((entry) => `--drift-ignore ${String(entry)} matches no difference: leave it out.`),
+      unmatched.map((entry) => `--drift-ignore ${String(entry)} matches no difference: remove it.`),
     ),
     ...(gone.length === 0
       ? []
       : [
-          `--drift-baseline has differences that are gone: ${shown.join(', ')}` +
-            `${more > 0 ? `, and ${more} more` : ''}. Leave them out.`,
+          `--drift-baseline has differences that no longer exist: ${shown.join(', ')}` +
+            `${more > 0 ? `, and ${more} more` : ''}. Remove them.`,
         ]),
   ];
 }

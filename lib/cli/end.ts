@@ -1,19 +1,22 @@
 import { nextTick } from 'node:process';
 import { EXIT } from './exit';
 
-/** How a process ends before the command has decided: somebody calls `process.exit()`, or nothing is left to do. */
+/**
+ * How a process can end before the command has decided: by `process.exit()`, or because the event loop is
+ * empty.
+ */
 export type EarlyEnd = 'exit' | 'idle';
 
 export const ENDED_EARLY: Readonly<Record<EarlyEnd, string>> = {
   exit: 'A loaded file ended the process before the migrations could be read.',
-  idle: 'A loaded file waits for something that never comes: look for a promise that nothing settles.',
+  idle: 'A loaded file waits for ever: look for a promise that never settles.',
 };
 
 /**
- * The one way out of the process: its exit code is what the command decides, and otherwise 2.
+ * The only way out of the process. The exit code is the command's decision, or 2 without one.
  *
- * A loaded file may call or replace `process.exit()`, set `process.exitCode`, and listen to `exit` before this does. All
- * of it ends in `process.reallyExit()`, or in a process that has nothing left to do.
+ * A loaded file may call or replace `process.exit()`, set `process.exitCode`, and add an earlier listener of
+ * `exit`. All of these end in `process.reallyExit()`, or in an empty event loop.
  */
 export class End {
   private readonly reallyExit: (code: number) => never;
@@ -32,7 +35,7 @@ export class End {
     const listeners: readonly (readonly [event: string, listener: (...args: unknown[]) => void])[] = [
       ['beforeExit', () => (this.isIdle = true)],
       ['exit', () => this.leave()],
-      // Later: `process.removeAllListeners()` takes the others away after this one.
+      // On the next tick, because `process.removeAllListeners()` removes the others after this one.
       ['removeListener', () => nextTick(listen)],
     ];
     const listen = () => {
@@ -42,17 +45,17 @@ export class End {
     listen();
   }
 
-  /** Whether the exit code is known: nothing that happens from then on changes it. */
+  /** Whether the exit code is decided. Nothing changes it after that. */
   get isDecided(): boolean {
     return this.decided !== undefined;
   }
 
-  /** Says what the exit code is; the first one counts. */
+  /** Decides the exit code; the first decision counts. */
   decide(code: number): void {
     this.decided ??= code;
   }
 
-  /** Ends the process at once, whatever a loaded file has left open. */
+  /** Ends the process at once, even if a loaded file has left something open. */
   now(code: number): never {
     this.decide(code);
     return this.leave();

@@ -7,30 +7,30 @@ import { FORBIDDEN } from '../verdict/verdict';
 import { CommandError } from './command-error';
 
 export const COMMANDS = {
-  check: 'Tells by its exit code whether every migration is applied.',
+  check: 'Checks whether every migration is applied. The exit code is the result.',
   metrics: 'Prints the metrics once, for a textfile collector or a Job.',
-  review: 'Tells before a merge which migrations of a branch will go wrong.',
+  review: 'Finds problems with the migrations of a branch before the merge.',
 } as const;
 export type Command = keyof typeof COMMANDS;
 
 /** One flag of the command line. */
 export interface FlagRow {
   readonly short?: string;
-  /** What stands for its value in the help; a flag without is a switch. */
+  /** Placeholder of the value in the help; a flag without one is a switch. */
   readonly value?: string;
-  /** Whether it can be given several times. */
+  /** Whether the flag can be repeated. */
   readonly multiple?: boolean;
-  /** The commands that know it. */
+  /** The commands that have this flag. */
   readonly commands: readonly Command[];
   readonly help: string;
   readonly default?: string | Readonly<Partial<Record<Command, string>>>;
-  /** Turns the text into the value; `undefined` if it cannot. */
+  /** Parses the value; `undefined` if it is invalid. */
   readonly parse?: (text: string, command: Command) => unknown;
-  /** What a value must be, as a sentence. */
+  /** The rule for a value, as a sentence. */
   readonly rule?: string | ((command: Command) => string);
 }
 
-/** What `--fail-on` may name. A database that cannot be read is no policy: it always exits with 2. */
+/** Values of `--fail-on`. An unreadable database is not among them: it always exits with 2. */
 const FAIL_ON: Readonly<Partial<Record<Command, readonly string[]>>> = {
   check: [...FORBIDDEN.filter((forbidden) => forbidden !== 'unreadable'), 'drift'],
   review: FINDINGS,
@@ -38,14 +38,14 @@ const FAIL_ON: Readonly<Partial<Record<Command, readonly string[]>>> = {
 const FAIL_ON_NAMES = Object.entries(FAIL_ON)
   .map(([command, names]) => `${command}: ${names.join(', ')}`)
   .join('; ');
-/** What `review` prints. */
+/** Formats of `review`. */
 const FORMATS: readonly string[] = ['text', 'json', 'github'];
 
 const ALL = Object.keys(COMMANDS) as readonly Command[];
 const REPORTS: readonly Command[] = ['check', 'review'];
 const READS: readonly Command[] = ['check', 'metrics'];
 
-/** Every flag there is: what is parsed, what the help says and what the documentation is checked against. */
+/** All flags. The parser and the help use this table, and the documentation is checked against it. */
 export const FLAGS = {
   'data-source': {
     short: 'd',
@@ -85,7 +85,7 @@ export const FLAGS = {
     value: 'seconds',
     commands: ['check'],
     default: '0',
-    help: 'Seconds to wait for somebody else to apply the migrations. Ends as soon as they are applied, or if waiting cannot help.',
+    help: 'Seconds to wait until another process has applied the migrations. Ends as soon as they are applied, or if waiting cannot help.',
     parse: (text) => numberWithin(text, 0, LONGEST_TIMER / 1000),
     rule: `Give a number of seconds, from 0 to ${Math.floor(LONGEST_TIMER / 1000)}.`,
   },
@@ -93,40 +93,40 @@ export const FLAGS = {
     value: 'list',
     commands: REPORTS,
     default: { check: 'unapplied', review: FINDINGS.filter((kind) => kind !== 'no-down').join() },
-    help: `What exits with 1, separated by commas. ${FAIL_ON_NAMES}. What cannot be told always exits with 2.`,
+    help: `Reasons to exit with 1, separated by commas. ${FAIL_ON_NAMES}. If the result is not known, the exit code is always 2.`,
     parse: (text, command) => {
       const names = text.split(',').map((name) => name.trim());
       return names.every((name) => FAIL_ON[command]?.includes(name)) ? names : undefined;
     },
     rule: (command) =>
-      `Give one or more of ${FAIL_ON[command]?.join(', ')}, separated by commas. What cannot be told always exits with 2.`,
+      `Give one or more of ${FAIL_ON[command]?.join(', ')}, separated by commas. If the result is not known, the exit code is always 2.`,
   },
   drift: {
     commands: ['check'],
-    help: 'Tell as well how the schema differs from the entities (docs/drift.md), and leave the exit code as it is: that is for --fail-on drift. The entities are loaded.',
+    help: 'Report how the schema differs from the entities, too (docs/drift.md). Only --fail-on drift changes the exit code. The entities are loaded.',
   },
   'drift-ignore': {
     value: 'pattern',
     multiple: true,
     commands: ['check'],
-    help: 'Differences that are known and do not count: table.name or change:table.name, with * for anything. With --drift or --fail-on drift.',
+    help: 'Known differences to ignore: table.name or change:table.name, with * for anything. With --drift or --fail-on drift.',
   },
   'drift-baseline': {
     value: 'file',
     commands: ['check'],
-    help: 'A JSON list of differences that are known and do not count; those that are gone are told. With --drift or --fail-on drift.',
+    help: 'A JSON list of known differences to ignore; those that no longer exist are reported. With --drift or --fail-on drift.',
   },
   base: {
     short: 'b',
     value: 'ref',
     commands: ['review'],
-    help: 'The branch that this one is merged into, as origin/main; or a tag or a commit. git must have it here: nothing is fetched.',
+    help: 'The branch that this one will be merged into, such as origin/main; or a tag or a commit. It must be in this clone: nothing is fetched.',
   },
   allow: {
     value: 'migration',
     multiple: true,
     commands: ['review'],
-    help: 'The name of a migration that may be as it is, whatever is found about it.',
+    help: 'The name of a migration whose findings are all allowed.',
   },
   format: {
     value: 'format',
@@ -143,18 +143,18 @@ export const FLAGS = {
   quiet: {
     short: 'q',
     commands: REPORTS,
-    help: 'Print nothing: only the exit code counts. Processes and workers that your files start may print all the same.',
+    help: 'Print nothing: only the exit code counts. Processes and workers that your files start may still print.',
   },
   output: {
     short: 'o',
     value: 'path',
     commands: REPORTS,
-    help: 'Write the report into this file instead, whole or not at all. Processes and workers that your files start may print to stdout; nothing else gets into this file.',
+    help: 'Write the report to this file instead, completely or not at all. Processes and workers that your files start may print to stdout, but not into this file.',
   },
   textfile: {
     value: 'path',
     commands: ['metrics'],
-    help: 'Write the metrics into this file instead, whole or not at all, for the textfile collector of node_exporter.',
+    help: 'Write the metrics to this file instead, completely or not at all, for the textfile collector of node_exporter.',
   },
   help: { short: 'h', commands: ALL, help: 'Print the help.' },
   version: { short: 'v', commands: ALL, help: 'Print the version.' },
@@ -162,7 +162,7 @@ export const FLAGS = {
 
 export type Flag = keyof typeof FLAGS;
 
-/** What the command line asks for. */
+/** The parsed command line. */
 export interface Invocation {
   readonly command: Command | undefined;
   readonly dataSources: readonly string[];
@@ -174,25 +174,25 @@ export interface Invocation {
   /** Seconds. */
   readonly wait: number;
   readonly failOn: readonly string[];
-  /** Whether drift is read: asked for, or named by `failOn`. */
+  /** Whether to check drift: with `--drift`, or if `failOn` names it. */
   readonly drift: boolean;
   readonly driftIgnore: readonly string[];
-  /** Absolute, as `output`. */
+  /** Absolute path, like `output`. */
   readonly driftBaseline: string | undefined;
   readonly base: string | undefined;
   readonly allow: readonly string[];
   readonly format: string;
   readonly json: boolean;
   readonly quiet: boolean;
-  /** Absolute: a loaded file may change the working directory. */
+  /** Absolute path: a loaded file may change the working directory. */
   readonly output: string | undefined;
-  /** Likewise. */
+  /** Absolute path, like `output`. */
   readonly textfile: string | undefined;
   readonly help: boolean;
   readonly version: boolean;
 }
 
-/** @throws {@link CommandError} for a command, a flag or a value that cannot work */
+/** @throws {@link CommandError} for an invalid command, flag or value */
 export function parseInvocation(args: readonly string[]): Invocation {
   const { values, tokens } = parseArgs({
     args: [...args],
@@ -203,7 +203,7 @@ export function parseInvocation(args: readonly string[]): Invocation {
   });
   const words = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value);
   const options = tokens.filter((token) => token.kind === 'option');
-  // Before the words: the value of an unknown flag is taken for one.
+  // Check these first: the value of an unknown flag would be taken for a command.
   for (const { name, rawName } of options) checkName(name, rawName);
   const command = commandOf(words);
   for (const option of options) checkFlag(option, command);
@@ -243,12 +243,12 @@ export function parseInvocation(args: readonly string[]): Invocation {
   };
 }
 
-/** The rows of {@link FLAGS}, in their order. */
+/** Returns the rows of {@link FLAGS} in order. */
 export function rows(): [name: string, row: FlagRow][] {
   return Object.entries<FlagRow>(FLAGS);
 }
 
-/** What a flag of a command is if it is not given. */
+/** Returns the default of a command's flag. */
 export function defaultOf({ default: fallback }: FlagRow, command: Command = 'check'): string | undefined {
   return typeof fallback === 'object' ? fallback[command] : fallback;
 }
@@ -265,7 +265,7 @@ function commandOf([word, ...rest]: readonly string[]): Command | undefined {
   }
   const [surplus] = rest;
   if (surplus !== undefined) {
-    throw new CommandError(`"${surplus}" is one word too many. Files are passed as --data-source ${surplus}`);
+    throw new CommandError(`"${surplus}" is not expected. Pass files as --data-source ${surplus}`);
   }
   return word as Command;
 }
@@ -297,7 +297,7 @@ function checkFlag({ name, rawName, value }: OptionToken, command: Command | und
   }
 }
 
-/** The last one would win, and whatever the others name would not be looked at. */
+/** Rejects repeated flags: only the last value would be used. */
 function checkRepeated(names: readonly string[]): void {
   const isRepeatable = (name: string) => (FLAGS[name as Flag] as FlagRow).multiple === true;
   const twice = names.find((name, index) => !isRepeatable(name) && names.indexOf(name) < index);
@@ -308,7 +308,7 @@ function checkRepeated(names: readonly string[]): void {
   );
 }
 
-/** Whoever names what is known expects that drift is read. */
+/** Rejects flags for drift without a drift check. */
 function checkWithoutDrift(names: readonly string[]): void {
   const needing = names.find((name) => name.startsWith('drift-'));
   if (needing !== undefined) throw new CommandError(`--${needing} needs --drift or --fail-on drift.`);

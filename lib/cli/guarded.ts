@@ -11,46 +11,46 @@ import { withTimeout } from './with-timeout';
 type Driver = DataSource['driver'];
 type Initialize = (this: DataSource) => Promise<DataSource>;
 
-/** Milliseconds after the time-out in which a driver gives up by itself. */
+/** Milliseconds after the timeout until a driver gives up by itself. */
 const GIVE_UP = 500;
 
 export interface GuardOptions {
-  /** Milliseconds in which a connection must be made. */
+  /** Limit to open a connection, in milliseconds. */
   readonly timeout: number;
-  /** Milliseconds in which its files must be loaded. */
+  /** Limit to load its files, in milliseconds. */
   readonly loading: number;
-  /** Whether the entities are loaded, too. */
+  /** Whether to load the entities too. */
   readonly withEntities: boolean;
 }
 
-/** Why this command does not connect a DataSource at all. */
+/** Thrown if this command refuses to connect a DataSource. */
 export class Refusal extends Error {}
 
 /**
- * A DataSource that cannot write, whoever calls its `initialize()`: this command, the file that makes it,
- * or Nest. A database that is down is remembered instead of thrown.
+ * A DataSource that cannot write, even if a loaded file or Nest calls its `initialize()`. An error of the
+ * database is stored instead of thrown.
  */
 export class GuardedDataSource {
   /** Why it is not connected. */
   failure: unknown;
-  /** Why it can never be connected: what it loads is broken, or this command refuses it. */
+  /** Why it can never be connected: one of its files is broken, or this command refuses it. */
   fault: unknown;
-  /** What its own `initialize()` has thrown before or after TypeORM's. */
+  /** Error that its own `initialize()` has thrown before or after TypeORM's. */
   ownError: unknown;
-  /** The cache for query results that it has without this command. */
+  /** Its original cache for query results, which the guard removes. */
   cache: DataSource['queryResultCache'];
-  /** Whether one of these was noted already. */
-  isTold = false;
+  /** Whether one of these errors was printed. */
+  isNoted = false;
   private opening: Promise<unknown> = Promise.resolve();
   private original!: Initialize;
-  /** The driver that cannot write. */
+  /** The guarded driver. */
   private guardedDriver: Driver | undefined;
-  /** Whether the driver is connected: what is thrown until TypeORM has loaded the migrations is theirs. */
+  /**
+   * Whether the driver is connected. An error between that and the end of loading comes from the migrations.
+   */
   private isConnected = false;
 
-  /**
-   * @param dataSource - one that is connected not yet; its constructor may be running
-   */
+  /** @param dataSource - not connected yet; its constructor may still be running */
   constructor(
     readonly dataSource: DataSource,
     private readonly options: GuardOptions,
@@ -63,14 +63,14 @@ export class GuardedDataSource {
     else this.guardIfKnown(driver);
   }
 
-  /** The one of a DataSource, or of a proxy of it. */
+  /** Returns the guard of a DataSource, or of a proxy around it. */
   static of(dataSource: DataSource): GuardedDataSource | undefined {
     return (dataSource as { [GUARD]?: GuardedDataSource })[GUARD];
   }
 
-  /** Connects it if it is not, once all that was begun has ended. */
+  /** Connects it if necessary, after all earlier attempts have ended. */
   async open(): Promise<void> {
-    // A subclass may have set an `initialize` of its own since.
+    // A subclass may have set its own `initialize` since then.
     this.takeOver();
     await this.opening;
     if (!this.dataSource.isInitialized && this.fault === undefined) await this.dataSource.initialize();
@@ -83,7 +83,7 @@ export class GuardedDataSource {
     define(this.dataSource, { ...WRITES_NOTHING, initialize: this.initialize });
   }
 
-  /** The DataSource's own `initialize()`, one call after the other. */
+  /** Runs the DataSource's own `initialize()`, one call after the other. */
   private readonly initialize = guardedInitialize(async (receiver) => {
     const before = this.opening;
     const connecting = before.then(() => this.connect(receiver));
@@ -101,7 +101,7 @@ export class GuardedDataSource {
       const { loading, timeout } = this.options;
       await initialized(this.original.call(receiver), receiver, loading + 2 * timeout);
     } catch (error) {
-      // Not thrown: Nest would try again for half a minute.
+      // Not thrown, because Nest would retry for half a minute.
       if (this.failure !== undefined) return;
       if (this.isOwn(error, receiver)) {
         this.ownError = error;
@@ -113,20 +113,23 @@ export class GuardedDataSource {
     }
   }
 
-  /** TypeORM connects the driver first, and disconnects it if a file of the migrations cannot be loaded. */
+  /**
+   * Whether an error comes from the DataSource's own `initialize()`. TypeORM connects the driver first, and
+   * disconnects it if a migration file cannot be loaded.
+   */
   private isOwn(error: unknown, { isInitialized }: DataSource): boolean {
     if (error instanceof Refusal || error instanceof StillLoadingError) return false;
     return isInitialized || !this.isConnected;
   }
 
-  /** A file, or a fork of TypeORM, may have set another driver since the constructor ended. */
+  /** Checks the driver again: a file or a fork of TypeORM may have replaced it after the constructor. */
   private requireGuardedDriver({ driver }: { driver?: Driver }): void {
     if (driver === undefined) throw new Refusal(NO_DRIVER);
     if (driver !== this.guardedDriver) this.guardIfKnown(driver);
     if (driver !== this.guardedDriver) throw new Refusal(UNKNOWN_DRIVER);
   }
 
-  /** TypeORM's constructor sets the driver, later than the mark. */
+  /** TypeORM's constructor sets the driver after the mark. */
   private awaitDriver(): void {
     Object.defineProperty(this.dataSource, 'driver', {
       configurable: true,
@@ -138,7 +141,7 @@ export class GuardedDataSource {
     });
   }
 
-  /** Leaves a driver alone that is not made like TypeORM's: it is refused when it should connect. */
+  /** Guards a driver with TypeORM's interface. An unknown one is refused when it connects. */
   private guardIfKnown(driver: Driver): void {
     if (!isKnown(driver)) return;
     this.guardDriver(driver);
@@ -166,7 +169,7 @@ export class GuardedDataSource {
     makeReadOnly(dataSource, this.options.withEntities);
     if (lacksFile(dataSource)) throw this.failed(MISSING_FILE);
     openReadOnly(dataSource);
-    // A driver without a time-out waits for ever, and holds a connection for each try.
+    // A driver without a timeout waits for ever, and each retry would hold a connection.
     const giveUp = Math.min(this.options.timeout + GIVE_UP, LONGEST_TIMER);
     Object.assign(driver.options, { connectTimeoutMS: giveUp, connectTimeout: giveUp });
   }
@@ -179,7 +182,7 @@ export class GuardedDataSource {
     }
   }
 
-  /** Remembers what a driver has thrown, apart from what the DataSource's own files throw. */
+  /** Stores an error of the driver, to distinguish it from errors of the DataSource's files. */
   private failed(error: unknown): unknown {
     this.failure = error;
     return error;
@@ -194,7 +197,7 @@ function guardedInitialize(initialize: (receiver: DataSource) => Promise<DataSou
   };
 }
 
-/** Sets properties of the object itself, hidden from those who list them. */
+/** Defines own properties, not enumerable by default. */
 function define(object: object, properties: object, enumerable = false): void {
   for (const key of Reflect.ownKeys(properties)) {
     const value: unknown = Reflect.get(properties, key);
@@ -204,10 +207,10 @@ function define(object: object, properties: object, enumerable = false): void {
 
 export const timedOut = () => new MigrationFailure('timeout');
 
-/** Classes of TypeORM whose methods write nothing with a guarded DataSource. */
+/** TypeORM classes whose methods already ignore guarded DataSources. */
 const harmless = new WeakSet<object>();
 
-/** Replaces the methods in TypeORM's own class as well: a subclass calls them by `super`. */
+/** Replaces the methods in TypeORM's class too, because a subclass calls them by `super`. */
 function makeMigratingHarmless(dataSource: DataSource): void {
   let typeorms: object | undefined;
   for (let each = prototypeOf(dataSource); each !== null; each = prototypeOf(each)) {
@@ -221,7 +224,7 @@ function makeMigratingHarmless(dataSource: DataSource): void {
     const value = function (this: object, ...args: unknown[]): unknown {
       return GUARD in this ? nothing() : Reflect.apply(original, this, args);
     };
-    // A class that is frozen keeps its methods. What they send is not sent on.
+    // A frozen class keeps its methods, but the guarded query runners drop their statements.
     Reflect.defineProperty(typeorms, name, { value, configurable: true, writable: true });
   }
 }
@@ -240,7 +243,7 @@ const UNKNOWN_TYPEORM = 'is not of a TypeORM that this command knows';
 const NO_DRIVER = `${UNKNOWN_TYPEORM}: it has no driver before initialize(). Use typeorm 0.3.12 or newer.`;
 const UNKNOWN_DRIVER = `${UNKNOWN_TYPEORM}: its driver is not made like those of typeorm 0.3.12 and newer. Use one of these, or read the migrations in the application.`;
 
-/** As SQLite itself would fail if it were not allowed to create the file. */
+/** The error that SQLite would report if it could not create the file. */
 const MISSING_FILE = Object.assign(new Error('no such file'), { code: 'SQLITE_CANTOPEN' });
 
 function lacksFile({ options }: DataSource): boolean {

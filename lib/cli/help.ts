@@ -23,24 +23,24 @@ const EXAMPLES: Readonly<Record<Command, readonly string[]>> = {
 const EXIT_CODES: Readonly<Record<Command, readonly string[]>> = {
   check: [
     '0    every migration is applied',
-    '1    a migration is unapplied, or there is what --fail-on names',
-    '2    it cannot be told: a database cannot be read, or its drift, or a file or a flag is wrong',
+    '1    a migration is unapplied, or a condition of --fail-on applies',
+    '2    the result is not known: a database or its drift cannot be read, or a file or a flag is wrong',
     '130  interrupted (SIGINT)',
   ],
   metrics: [
     '0    every connection could be read',
-    '2    a connection could not be read (metrics are printed all the same), or a file or flag is wrong',
+    '2    a connection could not be read (metrics are still printed), or a file or flag is wrong',
     '130  interrupted (SIGINT)',
   ],
   review: [
-    '0    nothing is found that --fail-on names',
-    '1    something is found that --fail-on names, and that is not allowed',
-    '2    it cannot be told: git does not have the base, or a file or a flag is wrong',
+    '0    there is no finding that --fail-on names',
+    '1    there is a finding that --fail-on names and that is not allowed',
+    '2    the result is not known: git does not have the base, or a file or a flag is wrong',
     '130  interrupted (SIGINT)',
   ],
 };
 
-/** The help of the whole command line, or of one command. */
+/** Returns the help of the whole command line or of one command. */
 export function helpOf(command: Command | undefined): string {
   return command === undefined ? overview() : commandHelp(command);
 }
@@ -52,7 +52,7 @@ function overview(): string {
     '',
     ...Object.entries(COMMANDS).map(([command, help]) => `  ${command.padEnd(width)}  ${help}`),
     '',
-    `${NAME} <command> --help tells more. No command writes to a database.`,
+    `${NAME} <command> --help shows its flags. No command writes to a database.`,
     '',
   ].join('\n');
 }
@@ -75,7 +75,7 @@ function commandHelp(command: Command): string {
     ...EXAMPLES[command].map((line) => `  ${NAME} ${line}`),
     '',
     'TypeScript files are loaded by @swc-node/register, ts-node or tsx, whichever of them is installed.',
-    'Environment files are left to your own files: load dotenv there.',
+    'Environment files are not loaded: load dotenv in your own files.',
     '',
   ].join('\n');
 }

@@ -7,7 +7,7 @@ export function requireFrom(folder: string, specifier: string): unknown {
   return createRequire(join(folder, 'data-source.js'))(specifier);
 }
 
-/** Where a file in that folder would find a package; `undefined` if it would not. */
+/** Resolves a package as a file in that folder would; `undefined` if it is missing. */
 export function resolveFrom(folder: string, specifier: string): string | undefined {
   try {
     return createRequire(join(folder, 'data-source.js')).resolve(specifier);
@@ -17,8 +17,8 @@ export function resolveFrom(folder: string, specifier: string): string | undefin
 }
 
 /**
- * Loads an ES module as a file in that folder would. A plain `import()` resolves packages from this
- * file's place, and `require.resolve` does not know what a package exports to `import` alone.
+ * Loads an ES module as a file in that folder would. A plain `import()` resolves packages from this file, and
+ * `require.resolve` does not see exports with only the condition `import`.
  */
 export async function importFrom(folder: string, specifier: string): Promise<unknown> {
   const script = new Script('(specifier) => import(specifier)', {
@@ -29,7 +29,9 @@ export async function importFrom(folder: string, specifier: string): Promise<unk
   return withoutWarning(() => load(specifier));
 }
 
-/** Node.js 20 calls this experimental, in the middle of a pipeline's output. */
+/**
+ * Suppresses the warning of Node.js 20 that this is experimental, which would clutter a pipeline's output.
+ */
 function withoutWarning<T>(call: () => T): T {
   const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;

@@ -6,7 +6,7 @@ const MODULE_METADATA = ['imports', 'providers', 'controllers', 'exports'];
 
 export function isNestModule(value: unknown): value is NestModule {
   if (typeof value === 'function') {
-    // Whoever loads no Nest has no reflect-metadata.
+    // Without Nest, reflect-metadata may not be loaded.
     const { hasMetadata } = Reflect as { hasMetadata?: typeof Reflect.hasMetadata };
     return MODULE_METADATA.some((key) => hasMetadata?.(key, value) === true);
   }

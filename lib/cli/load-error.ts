@@ -3,7 +3,7 @@ import { shortMessage } from './command-error';
 import { withoutSecrets } from './secrets';
 
 /**
- * What may be shown of an error that a file has thrown while it was loaded, and what to do about it.
+ * Returns the printable part of an error that a file has thrown while loading, with a hint.
  *
  * @param loader - the TypeScript loader, if it is known
  */
@@ -12,7 +12,7 @@ export function loadMessage(error: unknown, loader?: string): string {
   return `${text === undefined ? shortMessage(error) : shortMessage({ name: nameOf(error), message: text })}${hint(error, loader)}`;
 }
 
-/** Why the migrations of a connection, or its entities, cannot be loaded, and what to do about it. */
+/** Explains that the files of a connection cannot be loaded, with a hint. */
 export function brokenMigrations(alias: string, error: unknown, withEntities = false): string {
   const [what, where] = withEntities ? BROKEN_FILES.withEntities : BROKEN_FILES.alone;
   return (
@@ -29,7 +29,7 @@ const BROKEN_FILES = {
   ],
 } as const;
 
-/** The application's file in which an error came up, as a sentence; nothing if it is not known. */
+/** Names the application's file that threw an error, as a sentence; empty if it is not known. */
 export function placeOf(error: unknown): string {
   const { requireStack, stack } = (error ?? {}) as { requireStack?: unknown; stack?: unknown };
   const files = Array.isArray(requireStack) ? (requireStack as unknown[]) : filesIn(stack);
@@ -37,7 +37,7 @@ export function placeOf(error: unknown): string {
   return typeof file === 'string' ? ` It comes from ${file}.` : '';
 }
 
-/** The files in a stack, from the frame that threw. */
+/** Lists the files in a stack, starting with the frame that threw. */
 function filesIn(stack: unknown): string[] {
   return Array.from(String(stack).matchAll(FRAME), ([, file = '']) => file);
 }
@@ -49,15 +49,15 @@ function nameOf(error: unknown): string {
   return typeof name === 'string' ? name : 'Error';
 }
 
-/** `(line,column): error TS…` as TypeScript, `:line:column: ERROR: …` as esbuild writes it. */
+/** Messages of TypeScript, `(line,column): error TS…`, and of esbuild, `:line:column: ERROR: …`. */
 const LINE_OF_COMPILER = /^.*(?:error TS\d+:|: ERROR: ).*$/m;
-/** As swc writes it: the message after a cross, the place in a frame. */
+/** Messages of swc: the message follows a cross, the place is in a frame. */
 const MESSAGE_OF_SWC = /^\s*[x×⨯]\s+(.+)$/m;
 const PLACE_OF_SWC = /[[─-](?:\[)?([^[\]\s]+:\d+:\d+)\]/;
-/** The first line of the stack of an error of syntax in JavaScript. */
+/** The first line of the stack of a syntax error in JavaScript. */
 const PLACE_OF_NODE = /^((?:file:\/\/)?\/?[^\n]+:\d+)\n/;
 
-/** File, line and the first message of a compiler; `undefined` if the error is none of a compiler. */
+/** Returns the file, line and first message of a compiler; `undefined` for other errors. */
 function compilerMessage(error: unknown): string | undefined {
   const { message, stack, name } = (error ?? {}) as { message?: unknown; stack?: unknown; name?: unknown };
   if (typeof message !== 'string') return undefined;
@@ -76,12 +76,12 @@ function compilerMessage(error: unknown): string | undefined {
 
 const NO_METADATA =
   'has no decorator metadata: install @swc-node/register or ts-node, and set emitDecoratorMetadata in tsconfig.json.';
-/** What comes of a provider that is injected by its type, which nobody knows: Nest's error, or its own. */
+/** Errors of a provider whose parameter types are missing: Nest's error, or the provider's own. */
 const NOT_INJECTED = /can't resolve dependencies|properties of undefined/;
 const NO_COLUMN_TYPE = ['ColumnTypeUndefinedError', 'ColumnTypeNotDefinedError'];
 const NO_ENTITIES = ['EntityMetadataNotFoundError', 'RepositoryNotFoundError', 'RepositoryNotTreeError'];
 
-/** What a person can do about it. */
+/** Returns a hint how to fix the error. */
 function hint(error: unknown, loader: string | undefined): string {
   const { name, code, message } = (error ?? {}) as { name?: unknown; code?: unknown; message?: unknown };
   const text = String(message);
@@ -105,7 +105,7 @@ function hint(error: unknown, loader: string | undefined): string {
     : '';
 }
 
-/** esbuild, and what is made with it, knows no types. */
+/** esbuild and loaders based on it do not emit types. */
 function isWithoutMetadata(loader: string): boolean {
   return /tsx|esbuild/.test(loader);
 }

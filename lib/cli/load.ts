@@ -15,23 +15,23 @@ export interface Preloads {
   readonly requires: readonly string[];
 }
 
-/** A file that was loaded, and what it exports, by name. */
+/** A loaded file with its exports by name. */
 export interface LoadedFile {
   readonly folder: string;
-  /** Whether Node.js takes it for an ES module. */
+  /** Whether Node.js loads it as an ES module. */
   readonly isModule: boolean;
-  /** What loads its TypeScript, if that is known. */
+  /** Its TypeScript loader, if known. */
   readonly loader: string | undefined;
   readonly exported: Readonly<Record<string, unknown>>;
 }
 
 /** Loads files of the application, as TypeORM's own command line does. */
 export class FileLoader {
-  /** What Node.js has loaded, or has to load, before the files. */
+  /** Modules that are loaded before the files, by Node.js or by this loader. */
   private readonly specifiers: readonly string[];
   /** Whether a TypeScript loader is registered, for ES modules (`true`) and for CommonJS (`false`). */
   private readonly registered = new Map<boolean, string | undefined>();
-  /** Likewise, whether path aliases are resolved. */
+  /** Whether path aliases are resolved, for ES modules and for CommonJS. */
   private readonly resolvesAliases = new Set<boolean>();
   private arePreloaded = false;
 
@@ -42,8 +42,8 @@ export class FileLoader {
   /**
    * Loads a file.
    *
-   * @param name - as it was given on the command line
-   * @throws {@link CommandError} if there is none, or it cannot be loaded
+   * @param name - its name on the command line
+   * @throws {@link CommandError} if it does not exist or cannot be loaded
    */
   async load(name: string): Promise<LoadedFile> {
     const file = pathOf(name);
@@ -64,7 +64,7 @@ export class FileLoader {
     if (!this.registered.has(isModule) && !this.specifiers.some(loadsTypeScript)) {
       await this.registerLoader(name, folder, isModule);
     }
-    // After the loader: what was registered last is asked first.
+    // After the loader, because the hook registered last runs first.
     if (!this.resolvesAliases.has(isModule)) resolvePathAliases(isModule);
     this.resolvesAliases.add(isModule);
   }
@@ -72,7 +72,7 @@ export class FileLoader {
   private async registerLoader(name: string, folder: string, isModule: boolean): Promise<void> {
     const loader = await loaded(name, () => registerTypeScript(folder, isModule));
     this.registered.set(isModule, loader);
-    // A loader of another name may be among the preloads.
+    // One of the preloads may be an unknown loader.
     if (loader !== undefined || this.specifiers.length > 0) return;
     throw new CommandError(
       `${name} is TypeScript, and no loader for it is installed. ` +
@@ -93,7 +93,7 @@ export class FileLoader {
   }
 }
 
-/** @throws {@link CommandError} if there is no such file */
+/** @throws {@link CommandError} if the file does not exist */
 function pathOf(name: string): string {
   const file = resolve(name);
   if (!existsSync(file)) {
@@ -106,8 +106,8 @@ function pathOf(name: string): string {
 }
 
 /**
- * The exports of one kind, each once, with the first name under which it is exported. Promises are awaited
- * only if there is none; thenables never are, because that may send a query.
+ * Finds the exports of one kind, each once, with the first name of each. It awaits promises only if no export
+ * matches. It never awaits other thenables, because that may send a query.
  *
  * @throws {@link CommandError} if a promise fails
  */
@@ -145,18 +145,18 @@ async function settled(
 
 const PRELOAD_FLAG = /(?:^|\s)(?:--import|--require|-r|--loader|--experimental-loader)[=\s]+["']?([^\s"']+)/g;
 
-/** Those of Node.js's own flags. */
+/** Returns the modules of Node.js's own flags. */
 function preloadsOfNode(): string[] {
   const flags = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
   return Array.from(flags.matchAll(PRELOAD_FLAG), ([, specifier = '']) => specifier);
 }
 
-/** Whether a preload is a loader for TypeScript, or a file of the project's own that may register one. */
+/** Whether a preload is a TypeScript loader, or a file of the project that may register one. */
 function loadsTypeScript(specifier: string): boolean {
   return /swc|ts-node|tsx|jiti|esbuild|babel|sucrase|tsimp|^[./]|^(file|data):/.test(specifier);
 }
 
-/** @throws {@link CommandError} that names what could not be loaded */
+/** @throws {@link CommandError} that names the part that could not be loaded */
 async function loaded<T>(what: string, load: () => T): Promise<Awaited<T>> {
   try {
     return await load();
@@ -165,7 +165,7 @@ async function loaded<T>(what: string, load: () => T): Promise<Awaited<T>> {
   }
 }
 
-/** What `require` cannot load because it is an ES module. */
+/** Error codes of `require` for an ES module. */
 const ES_MODULE_CODES: readonly unknown[] = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE'];
 
 async function importOrRequire(file: string, isModule: boolean): Promise<unknown> {
@@ -179,7 +179,10 @@ async function importOrRequire(file: string, isModule: boolean): Promise<unknown
   }
 }
 
-/** A CommonJS module may export one thing instead of several. A getter that throws exports nothing. */
+/**
+ * Returns the exports by name. A CommonJS module may export a single value. A getter that throws counts as
+ * `undefined`.
+ */
 function exportsOf(loaded: unknown): Readonly<Record<string, unknown>> {
   const isNamespace = typeof loaded === 'object' && loaded !== null && !types.isPromise(loaded);
   if (!isNamespace || isDataSource(loaded)) return { default: loaded };

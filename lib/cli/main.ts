@@ -26,7 +26,7 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 function fail(error: unknown): void {
-  // A file that goes on while its connections are closed says nothing about them.
+  // A file may still run while its connections are closed; its errors do not affect the result.
   if (end.isDecided) return;
   output.note(
     error instanceof PrometheusMigrationsError ? error.message : `Unexpected: ${shortMessage(error)}`,
@@ -42,20 +42,20 @@ async function run(invocation: Invocation): Promise<number> {
   }
   if (command === undefined)
     throw new CommandError(
-      `There is no command. Known are: ${Object.keys(COMMANDS).join(', ')}. --help tells more.`,
+      `There is no command. Known are: ${Object.keys(COMMANDS).join(', ')}. --help shows the usage.`,
     );
   if (dataSources.length === 0 && module === undefined) {
     throw new CommandError(`${command} needs a file: --data-source <file>, or --module <file>.`);
   }
   output.divert(invocation.quiet);
-  // The report has what an application would log.
+  // The report contains everything that an application would log.
   logTo({ log: ignore, warn: ignore, error: ignore });
   return RUN[command](invocation);
 }
 
 const decide = (code: number) => end.decide(code);
 
-/** Loaded when they are called: the help needs none of it. */
+/** Loaded on demand, because the help needs no command. */
 const RUN: Readonly<Record<Command, (invocation: Invocation) => Promise<number>>> = {
   check: async (invocation) => (await import('./check.js')).check(invocation, output, decide),
   metrics: async (invocation) => (await import('./metrics.js')).metrics(invocation, output, decide),

@@ -13,7 +13,7 @@ import { writeWhole } from './write-whole';
 /**
  * Prints the metrics once. Resolves to the exit code.
  *
- * @param decide - called with it as soon as they are printed, and before the connections are closed
+ * @param decide - called with the exit code as soon as they are printed, before the connections are closed
  */
 export async function metrics(
   invocation: Invocation,
@@ -28,9 +28,9 @@ export async function metrics(
     {
       dataSources: Object.fromEntries(sources),
       timeout,
-      // What the command line names is shown, whatever the application leaves out.
+      // Show everything that the command line names, even if the application's environment excludes it.
       exclude: [],
-      // Collecting the metrics shows what was read, and does not read again.
+      // Collecting the metrics must not read again.
       refresh: 'bootstrap',
     },
     process.env,

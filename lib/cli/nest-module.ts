@@ -12,13 +12,13 @@ import { exportsOfKind, type LoadedFile } from './load';
 import { loadMessage } from './load-error';
 
 /**
- * The DataSources of a Nest module that its application would export, by the same names. Its providers are made;
- * its lifecycle hooks do not run: they start consumers and jobs, open ports, and may refuse to start because of
- * the migrations.
+ * Finds the DataSources that a Nest module's application would export, with the same names. Providers are
+ * created, but lifecycle hooks do not run: they may start consumers and jobs, open ports, or refuse to start
+ * because of the migrations.
  *
- * @param name - the file, as it was named on the command line
- * @param named - aliases that the command line gives to others
- * @throws {@link CommandError} if the file exports no module, its providers cannot be made, or one of its
+ * @param name - the file, as on the command line
+ * @param named - aliases that the command line gives to other DataSources
+ * @throws {@link CommandError} if the file exports no module, its providers cannot be created, or one of its
  * connections cannot be read
  */
 export async function dataSourcesOfModule(
@@ -29,7 +29,7 @@ export async function dataSourcesOfModule(
   if (resolveFrom(folder, '@nestjs/core') === undefined) {
     throw new CommandError(`${name} has no @nestjs/core to start with. Install it beside the module.`);
   }
-  // A loader may give to `import` another instance of an ES module than to `require`.
+  // A loader may load an ES module twice, once for `import` and once for `require`.
   const nest = (await (isModule ? importFrom : requireFrom)(folder, '@nestjs/core')) as typeof core;
   const module = await moduleIn(name, exported);
   let discovery: core.DiscoveryService;
@@ -39,7 +39,7 @@ export async function dataSourcesOfModule(
   } catch (error) {
     throw new CommandError(`The providers of ${name} could not be made. ${loadMessage(error, loader)}`);
   }
-  // It needs Nest: not before it is known that there is one.
+  // Loaded late, because it needs Nest.
   const { DataSourceExplorer } = await import('../data-source/explorer.js');
   return exportedOf(name, new DataSourceExplorer(discovery), optionsOf(discovery), named);
 }
@@ -56,8 +56,9 @@ function createContext(nest: typeof core, module: NestModule) {
 }
 
 /**
- * Notices that `TypeOrmModule` is about to try again, ten times in half a minute. A database that is down is none
- * of its errors here, because `initialize()` does not throw: what is left stays as it is.
+ * Fails on the first error of `TypeOrmModule`, which would otherwise retry ten times in half a minute. A
+ * database that is down is no such error, because `initialize()` does not throw here. All other errors are
+ * permanent.
  */
 class RetryListener implements LoggerService {
   constructor(private readonly fail: (error: unknown) => void) {}
@@ -66,7 +67,7 @@ class RetryListener implements LoggerService {
     if (context !== 'TypeOrmModule' || !String(message).startsWith('Unable to connect to the database'))
       return;
     const [, name = 'Error', text = ''] = /^(\w+): ?(.*)/.exec(String(stack)) ?? [];
-    // A driver's error has no name of its own, and its message may quote a user or a query.
+    // A driver's error has no specific name, and its message may contain a user or a query.
     const isOfDriver = /^error$/i.test(name);
     this.fail({ name, message: isOfDriver ? 'the DataSource could not be made' : text });
   }
@@ -75,7 +76,10 @@ class RetryListener implements LoggerService {
   warn(): void {}
 }
 
-/** What every module of this package exports of the container: its options, and what it leaves out. */
+/**
+ * Returns the exports of every module of this package in the container: its `dataSources` and the found ones,
+ * without its `exclude`.
+ */
 function exportedOf(
   name: string,
   explorer: DataSourceExplorer,
@@ -106,7 +110,7 @@ function exportedOf(
   );
 }
 
-/** The options of this package's modules. An application without has none, and would leave nothing out. */
+/** Returns the options of this package's modules. Without a module, nothing is excluded. */
 function optionsOf(discovery: core.DiscoveryService): readonly SelectionOptions[] {
   const options = discovery
     .getProviders()
@@ -117,7 +121,10 @@ function optionsOf(discovery: core.DiscoveryService): readonly SelectionOptions[
 
 class CommandModule {}
 
-/** `createApplicationContext()` makes the providers, and calls `init()` of what it returns. */
+/**
+ * Runs `createApplicationContext()` without lifecycle hooks: it creates the providers and then calls
+ * `init()`, which is replaced.
+ */
 async function withoutHooks<T>(
   { NestApplicationContext }: typeof core,
   create: () => Promise<T>,
@@ -134,7 +141,7 @@ async function withoutHooks<T>(
   }
 }
 
-/** The default export if it is a module, else the only one there is. */
+/** Returns the only exported module, or else the default export. */
 async function moduleIn(name: string, exported: LoadedFile['exported']): Promise<NestModule> {
   const candidates = await exportsOfKind(name, exported, isNestModule);
   const [only] = candidates.size === 1 ? candidates.keys() : [];

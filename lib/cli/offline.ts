@@ -3,7 +3,7 @@ import { WRITES_NOTHING } from './read-only';
 
 const NOTHING = () => Promise.resolve();
 
-/** Keeps a DataSource from its database, whoever connects it. Called while its constructor runs. */
+/** Prevents a DataSource from connecting, whatever calls it. Called while its constructor runs. */
 export function keepOffline(dataSource: DataSource): void {
   const itself = () => Promise.resolve(dataSource);
   const methods = {
@@ -20,7 +20,10 @@ export function keepOffline(dataSource: DataSource): void {
   keepDriverOffline(dataSource);
 }
 
-/** What a query runner of its own would use. TypeORM's constructor sets the driver, later than it calls this. */
+/**
+ * Disables the driver, which a separate query runner would use. TypeORM's constructor sets the driver after
+ * this call.
+ */
 function keepDriverOffline(dataSource: DataSource): void {
   let driver: DataSource['driver'] | undefined;
   Object.defineProperty(dataSource, 'driver', {

@@ -6,10 +6,13 @@ interface FunctionProperty {
   readonly value?: { readonly value?: { readonly scriptId?: string } };
 }
 
-/** Tells which files this process has loaded, and which one defines a class: V8 knows, whatever loaded it. */
+/**
+ * Lists the files that this process has loaded, and finds the file of a class. V8's inspector reports both
+ * for every loader.
+ */
 export class Origins {
   private readonly session = new Session();
-  /** The files of scripts, by V8's number. */
+  /** The files of scripts, by V8's id. */
   private readonly scripts = new Map<string, string>();
 
   constructor() {
@@ -20,12 +23,12 @@ export class Origins {
     this.session.post('Debugger.enable');
   }
 
-  /** The files that are loaded by now. */
+  /** Returns the files loaded so far. */
   files(): string[] {
     return [...new Set([...this.scripts.values(), ...Object.keys(require.cache)])];
   }
 
-  /** The file of a class; `undefined` if it comes from none. */
+  /** Returns the file of a class; `undefined` if it has none. */
   fileOf(value: unknown): string | undefined {
     Reflect.set(globalThis, PLACE, value);
     let file: string | undefined;
@@ -44,5 +47,5 @@ export class Origins {
   }
 }
 
-/** Where the inspector finds what it is asked about. */
+/** The global through which the inspector gets the class. */
 const PLACE = Symbol.for('nestjs-prometheus-migrations.origin');

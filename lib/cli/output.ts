@@ -2,13 +2,13 @@ import { fstatSync, writeFileSync } from 'node:fs';
 import { oneLine } from '../logger';
 import { CommandError } from './command-error';
 
-/** A stream of the process: on a file descriptor, or of a test. */
+/** A stream of the process, or of a test. */
 type Stream = NodeJS.WriteStream & { readonly fd?: number };
 
-/** As after `| head`. */
+/** Error codes after the reader has closed the pipe, as in `| head`. */
 const READER_IS_GONE: readonly string[] = ['EPIPE', 'ERR_STREAM_DESTROYED'];
 
-/** Where a command prints: its result on stdout, everything else on stderr. */
+/** Output of a command: the result on stdout, everything else on stderr. */
 export class Output {
   private readonly writeOut: Stream['write'];
   private readonly writeError: Stream['write'];
@@ -20,12 +20,12 @@ export class Output {
   ) {
     this.writeOut = stdout.write.bind(stdout);
     this.writeError = stderr.write.bind(stderr);
-    // A reader that goes away, as `head` does, is no reason to fail.
+    // A reader may close the pipe early, as `head` does. That is not an error.
     stdout.on('error', () => undefined);
     stderr.on('error', () => undefined);
   }
 
-  /** Keeps stdout for the result: the application's own files print to stderr from now on, if at all. */
+  /** Reserves stdout for the result: from now on the application's files print to stderr, or nowhere. */
   divert(isQuiet: boolean): void {
     this.isQuiet = isQuiet;
     this.stdout.write = isQuiet ? drop : this.writeError;
@@ -33,14 +33,14 @@ export class Output {
   }
 
   /**
-   * Resolves when it is written, or when nobody reads it any more.
+   * Resolves when the text is written, or when the reader has closed the pipe.
    *
    * @throws {@link CommandError} if it cannot be written, as on a full disk
    */
   async result(text: string): Promise<void> {
     if (this.isQuiet) return;
     try {
-      // Node.js ignores that a file took only a part.
+      // Node.js's stream ignores a partial write to a file.
       const { fd } = this.stdout;
       if (fd !== undefined && fstatSync(fd).isFile()) writeFileSync(fd, text);
       else await this.write(text);
@@ -62,12 +62,12 @@ export class Output {
     if (!this.isQuiet) this.writeError(`${oneLine(line)}\n`);
   }
 
-  /** Columns of the terminal; `Infinity` if it is none. */
+  /** Columns of the terminal; `Infinity` without a terminal. */
   get width(): number {
     return this.stdout.isTTY ? this.stdout.columns || Infinity : Infinity;
   }
 
-  /** Whether the result may have colors: on a terminal, and as FORCE_COLOR and NO_COLOR say. */
+  /** Whether the result has colors: on a terminal, unless FORCE_COLOR or NO_COLOR decide. */
   get hasColors(): boolean {
     const { FORCE_COLOR, NO_COLOR, TERM } = process.env;
     if (FORCE_COLOR !== undefined) return FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';

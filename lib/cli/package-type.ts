@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 
-/** The file of that name in the folder, or else in the nearest one above. */
+/** Finds a file by name in the folder, or else in the nearest parent folder. */
 export function nearest(folder: string, name: string): string | undefined {
   for (let current = folder; ; current = dirname(current)) {
     const file = join(current, name);
@@ -11,7 +11,7 @@ export function nearest(folder: string, name: string): string | undefined {
 }
 
 /**
- * Whether Node.js takes a file for an ES module.
+ * Whether Node.js loads a file as an ES module.
  *
  * Source: TypeORM's `importOrRequireFile()`, which decides by extension and nearest `package.json`.
  */

@@ -13,11 +13,11 @@ interface Resolver {
 }
 
 /**
- * Lets Node.js find what the `paths` and the `baseUrl` of tsconfig.json name, if it finds it nowhere else.
- * ts-node does not. The compiler of the project knows how.
+ * Lets Node.js resolve the `paths` and the `baseUrl` of tsconfig.json, if it finds no other file. ts-node
+ * does not do that. The project's compiler resolves them.
  */
 export function resolvePathAliases(isModule: boolean): void {
-  // This file is loaded once more, in the thread of Node.js's hooks.
+  // Node.js loads this file again in its thread for hooks.
   if (isModule) register(pathToFileURL(__filename).href);
   else resolveRequired();
 }
@@ -38,7 +38,7 @@ function resolveRequired(): void {
 
 type NextResolve = (specifier: string, context: unknown) => Promise<unknown>;
 
-/** Node.js's hook for ES modules. */
+/** Resolve hook of Node.js for ES modules. */
 export async function resolve(
   specifier: string,
   context: { readonly parentURL?: string },
@@ -55,13 +55,13 @@ export async function resolve(
   }
 }
 
-/** The resolver of ts-node gives its errors no code. */
+/** ts-node's resolver throws errors without a code. */
 function isNotFound(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   return /MODULE_NOT_FOUND$/.test(String(code)) || /^Cannot find (package|module) /.test(String(message));
 }
 
-/** The file of the project that an alias stands for where it is imported. */
+/** Resolves an alias to a file of the project. */
 function fileOfAlias(specifier: string, parent: string | null | undefined): string | undefined {
   if (typeof parent !== 'string' || isInPackage(parent) || /^[./]|^\w+:/.test(specifier)) return undefined;
   const project = projectOf(dirname(parent));
@@ -83,7 +83,7 @@ interface TypeScriptProject {
 
 const projects = new Map<string, TypeScriptProject | undefined>();
 
-/** The compiler of a folder, and the options for it; `undefined` if it has none. */
+/** Returns a folder's compiler and its options; `undefined` if it has none. */
 function projectOf(folder: string): TypeScriptProject | undefined {
   if (!projects.has(folder)) projects.set(folder, loadProject(folder));
   return projects.get(folder);
@@ -97,7 +97,7 @@ function loadProject(folder: string): TypeScriptProject | undefined {
     const { config } = ts.readConfigFile(configuration, (file) => ts.sys.readFile(file)) as {
       config: unknown;
     };
-    // Not its files: reading the folders of a monorepo takes seconds.
+    // Do not list the project's files: in a monorepo that takes seconds.
     const host = { ...ts.sys, readDirectory: () => [] };
     return { ts, options: ts.parseJsonConfigFileContent(config, host, dirname(configuration)).options };
   } catch {

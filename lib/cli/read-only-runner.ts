@@ -11,12 +11,12 @@ interface Runner {
 }
 
 /**
- * Lets the query runners of a driver read only. All of TypeORM writes through them: its migrations, its
- * schema builder, its cache, its entity managers and query builders.
+ * Makes the query runners of a driver read-only. TypeORM writes only through them: migrations, schema
+ * builder, cache, entity managers and query builders.
  */
 export function makeRunnersReadOnly(driver: Driver): void {
   const create = driver.createQueryRunner.bind(driver);
-  // SQLite and MongoDB give the same one each time.
+  // SQLite and MongoDB return the same query runner each time.
   const guarded = new WeakSet<object>();
   driver.createQueryRunner = (mode) => {
     const runner = create(mode);
@@ -29,11 +29,11 @@ export function makeRunnersReadOnly(driver: Driver): void {
   };
 }
 
-/** What a file gets that calls TypeORM's `MigrationExecutor` by itself. */
-const RUNS_NO_MIGRATIONS = 'nestjs-prometheus-migrations runs no migrations, whoever asks for it';
+/** Error for a file that calls TypeORM's `MigrationExecutor` directly. */
+const RUNS_NO_MIGRATIONS = 'nestjs-prometheus-migrations never runs migrations';
 
 /** Thrown where an empty answer would look like a result. */
-export const SENDS_NO_WRITE = 'nestjs-prometheus-migrations sends no statement that writes';
+export const SENDS_NO_WRITE = 'nestjs-prometheus-migrations never sends a statement that writes';
 
 function makeReadOnly(runner: Runner, type: string): void {
   const query = runner.query.bind(runner);
@@ -45,8 +45,8 @@ function makeReadOnly(runner: Runner, type: string): void {
       try {
         return await query(statement, parameters, isStructured);
       } catch (error) {
-        // As empty as a table would be that was created a moment ago. No other error may look like that,
-        // because SQLite's shared query runner reads the migrations, too.
+        // The table was not created because its CREATE was dropped, so it reads as empty. Other errors must
+        // not look empty, because SQLite's shared query runner also reads the migrations.
         if (isBehind && isMissingTable(error, type)) return nothing;
         throw error;
       }

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import type { DataSource } from 'typeorm';
 import { isRead } from './read-statement';
 
-/** Replacements for TypeORM's own methods, which a loaded file may call. */
+/** Replacements for TypeORM's methods, which a loaded file may call. */
 export const WRITES_NOTHING = {
   runMigrations: () => Promise.resolve([]),
   undoLastMigration: () => Promise.resolve(),
@@ -10,7 +10,7 @@ export const WRITES_NOTHING = {
   dropDatabase: () => Promise.resolve(),
 };
 
-/** What a DataSource must not do on behalf of the command line, whatever its own options say. */
+/** Options that the command line overrides in every DataSource. */
 const READ_ONLY = {
   subscribers: [],
   migrationsRun: false,
@@ -18,13 +18,13 @@ const READ_ONLY = {
   dropSchema: false,
   installExtensions: false,
   extensions: [],
-  // The cache makes a table of its own.
+  // The cache would create its own table.
   cache: false,
   enableWAL: false,
   // sql.js writes its file after each statement.
   autoSave: false,
   autoSaveCallback: undefined,
-  // SQL in the output of a pipeline.
+  // Keeps SQL out of a pipeline's output.
   logging: false,
   logger: undefined,
   maxQueryExecutionTime: undefined,
@@ -38,19 +38,22 @@ const SILENT = Object.fromEntries(
   ]),
 );
 
-/** Takes from a DataSource that is not connected yet everything by which it could write. */
+/** Removes every way to write from a DataSource that is not connected yet. */
 export function makeReadOnly(dataSource: DataSource, withEntities: boolean): void {
-  // Building entities takes its time, and not every loader can.
+  // Building entities is slow, and not every loader supports it.
   override(dataSource, withEntities ? READ_ONLY : { ...READ_ONLY, entities: [] });
   Object.assign(dataSource, { logger: SILENT, queryResultCache: undefined });
 }
 
-/** Lets a DataSource open its SQLite file, which there is, for reading only. */
+/** Makes a DataSource open its existing SQLite file read-only. */
 export function openReadOnly(dataSource: DataSource): void {
   override(dataSource, sqliteOptions(dataSource.options as unknown as Record<string, unknown>));
 }
 
-/** sql.js holds its file in memory: it has methods that write it back. SQLite makes the folders of attached files. */
+/**
+ * Keeps files unchanged: sql.js has methods that write its in-memory file back, and SQLite creates the
+ * folders of attached files.
+ */
 export function keepFiles(driver: object): void {
   if ('createDatabaseDirectory' in driver) driver.createDatabaseDirectory = () => Promise.resolve();
   if ('save' in driver && 'autoSave' in driver) driver.save = () => Promise.resolve();
@@ -58,12 +61,13 @@ export function keepFiles(driver: object): void {
 
 function override(dataSource: DataSource, overrides: object): void {
   const { driver } = dataSource as unknown as { driver: { options: object } };
-  // The driver has the same object, or a copy. The application's own object may be frozen, or shared.
+  // The driver has the same options object or a copy. Replace both, because the application's object may be
+  // frozen or shared.
   driver.options = { ...driver.options, ...overrides };
   Object.assign(dataSource, { options: { ...dataSource.options, ...overrides } });
 }
 
-/** The file of a SQLite database; `undefined` if it is in memory, or no SQLite. */
+/** Returns the file of a SQLite database; `undefined` for a database in memory or of another type. */
 export function sqliteFile({
   type,
   database,
@@ -101,7 +105,10 @@ interface BetterSqlite3 {
   exec(source: string): unknown;
 }
 
-/** The application's own preparation may set a cipher, and must not fail because it cannot write. */
+/**
+ * Wraps the application's `prepareDatabase`: it may set a cipher, and must not fail because the file is
+ * read-only.
+ */
 function queryOnly(prepare: ((database: BetterSqlite3) => unknown) | undefined) {
   return async (database: BetterSqlite3): Promise<void> => {
     database.pragma('query_only = ON');
@@ -116,7 +123,7 @@ function queryOnly(prepare: ((database: BetterSqlite3) => unknown) | undefined) 
 
 const JOURNAL = /\bPRAGMA\s+(?:\w+\s*\.\s*)?(?:journal_mode|query_only)\b[^;]*/gi;
 
-/** SQLite changes the journal although `query_only` is on. */
+/** Drops changes of the journal mode: SQLite allows them even with `query_only`. */
 function keepJournal(database: BetterSqlite3): void {
   const pragma = database.pragma.bind(database);
   const exec = database.exec.bind(database);
@@ -128,11 +135,11 @@ function keepJournal(database: BetterSqlite3): void {
 const JOURNAL_OFFSET = 18;
 
 /**
- * Whether a file has a write-ahead log that nobody has open. SQLite makes `-wal` and `-shm` beside such
- * a file for every reader, and only one that may write takes them away again.
+ * Whether a file uses a write-ahead log and is closed. SQLite creates `-wal` and `-shm` beside such a file
+ * for every reader, and only a connection that may write removes them.
  */
 function isClosedWal(file: string): boolean {
-  // What is no file, the driver cannot open, and says so.
+  // If it is not a file, the driver reports the error.
   if (!statSync(file).isFile() || existsSync(`${file}-wal`)) return false;
   const header = Buffer.alloc(2);
   const descriptor = openSync(file, 'r');

@@ -1,7 +1,7 @@
-/** Databases inside the process, of a telephone or a browser, that cannot be opened for reading only. */
+/** Embedded databases of mobile or browser applications, which cannot be opened read-only. */
 const EMBEDDED: readonly unknown[] = ['capacitor', 'cordova', 'expo', 'nativescript', 'react-native'];
 
-/** Why a DataSource with these options is not connected; `undefined` if it may be. */
+/** Returns why a DataSource with these options is refused; `undefined` if it is allowed. */
 export function refusalOf({ type, driver }: { type?: unknown; driver?: unknown }): string | undefined {
   if (EMBEDDED.includes(type)) {
     return `has the type "${String(type)}": that database is inside the process, and cannot be opened without writing. Run the check where the application runs.`;
@@ -12,7 +12,7 @@ export function refusalOf({ type, driver }: { type?: unknown; driver?: unknown }
   return undefined;
 }
 
-/** Only a client that talks to a server has PostgreSQL's protocol. */
+/** Only a client of a server has the class for PostgreSQL's protocol. */
 function isNodePostgres(driver: unknown): boolean {
   return typeof (driver as { Connection?: unknown }).Connection === 'function';
 }

@@ -14,7 +14,7 @@ export interface Terminal {
   readonly hasColors: boolean;
 }
 
-/** Nothing is unapplied then, and a wrong path would go unnoticed. */
+/** Shown because nothing is unapplied then, so a wrong path would go unnoticed. */
 const NONE_DEFINED =
   'defines no migrations. If it should, look at the paths in the option migrations: they must match the files as they are built.';
 
@@ -53,7 +53,7 @@ function verdictOn(connection: ConnectionReport): keyof typeof VERDICTS {
   return connection.ok ? 'good' : 'bad';
 }
 
-/** A report for people: a table, or a paragraph for each connection where a table is too wide. */
+/** Formats a report as a table, or as paragraphs if the table is too wide. */
 export function textOf(
   snapshots: readonly Snapshot[],
   report: MigrationsReport,
@@ -111,7 +111,7 @@ function paragraphs(connections: readonly ConnectionReport[], paint: Paint): str
   );
 }
 
-/** What a person has to know beyond the counts: names of migrations, or why there are none. */
+/** Returns the details beyond the counts: names of migrations, or why there are none. */
 function detailsOf(connection: ConnectionReport, snapshots: readonly Snapshot[]): string[] {
   const name = oneLine(connection.connection);
   if (connection.reason !== undefined) {
@@ -134,7 +134,7 @@ function detailsOf(connection: ConnectionReport, snapshots: readonly Snapshot[])
 function driftLines(name: string, { statements, differences, ignored, skipped }: DriftReport): string[] {
   if (skipped !== undefined) {
     const { meaning, fix } = DRIFT_ADVICE[skipped];
-    return ['', `${name}: schema drift could not be told: ${skipped}. ${meaning} ${fix}`];
+    return ['', `${name}: schema drift is not known (${skipped}). ${meaning} ${fix}`];
   }
   return [
     ...named(

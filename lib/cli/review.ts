@@ -20,7 +20,7 @@ import type { Output } from './output';
 import { type Sources, sourcesOf } from './sources';
 import { writeWhole } from './write-whole';
 
-/** Tells what a branch does to the migrations of its base. Resolves to the exit code. */
+/** Reviews the migrations of a branch against its base. Resolves to the exit code. */
 export async function review(
   invocation: Invocation,
   output: Output,
@@ -93,7 +93,7 @@ function short(commit: string): string {
   return commit.slice(0, 7);
 }
 
-/** The migrations of all merge bases; of one that differs among them, the one that the branch has. */
+/** Merges the migrations of all merge bases. If one differs among them, it takes the branch's version. */
 function merged(bases: readonly SourceMigration[], branch: readonly SourceMigration[]): SourceMigration[] {
   const found = new Map<string, SourceMigration>();
   for (const migration of bases) {
@@ -105,7 +105,7 @@ function merged(bases: readonly SourceMigration[], branch: readonly SourceMigrat
   return [...found.values()].sort((one, other) => one.timestamp - other.timestamp);
 }
 
-/** @throws {@link CommandError} if migrations may be where the DataSource finds none, for a sparse checkout */
+/** @throws {@link CommandError} if the sparse checkout omits a file that may be a migration */
 function checkLeftOut(paths: readonly string[], migrations: readonly SourceMigration[]): void {
   const folders = new Set(migrations.map(({ file }) => dirname(file)));
   const path = paths.find((each) => isSource(each) && folders.has(dirname(each)));
@@ -115,7 +115,7 @@ function checkLeftOut(paths: readonly string[], migrations: readonly SourceMigra
   );
 }
 
-/** The absolute paths of the files that the command line names and that there are. */
+/** Returns the absolute paths of the named files that exist. */
 function filesOf({ files, module }: Sources): string[] {
   const names = [...files.map(({ name }) => name), ...(module === undefined ? [] : [module])];
   return names
@@ -124,7 +124,7 @@ function filesOf({ files, module }: Sources): string[] {
     .map((file) => realpathSync(file));
 }
 
-/** The repository of the working directory, or of the first file if that is in another one. */
+/** Finds the repository of the working directory, or of the first file if that is in another one. */
 function repositoryOf(sources: Sources): Repository {
   const files = filesOf(sources);
   const here = Repository.around(process.cwd());
@@ -137,7 +137,7 @@ function repositoryOf(sources: Sources): Repository {
   );
 }
 
-/** @throws {@link CommandError} if git does not have what defines the migrations */
+/** @throws {@link CommandError} if git ignores a file that defines the migrations */
 function workingTree(repository: Repository, sources: Sources, loaded: LoadedSources): WorkingTree {
   const { root } = repository;
   const files = repository.files();
@@ -152,8 +152,8 @@ function workingTree(repository: Repository, sources: Sources, loaded: LoadedSou
   const ignored = needed.find((path) => !files.has(path));
   if (ignored !== undefined) {
     throw new CommandError(
-      `git ignores ${ignored}, and cannot tell what it was in the base. Pass the file of the sources, as --data-source src/data-source.ts, ` +
-        'and see that its option migrations finds the sources as well.',
+      `git ignores ${ignored}, so its content in the base is not known. Pass the source file, as in --data-source src/data-source.ts, ` +
+        'and check that its option migrations finds the sources too.',
     );
   }
   const project = dirname(join(root, own[0] ?? ''));
@@ -169,7 +169,7 @@ function installed({ connections }: LoadedSources): string[] {
   });
 }
 
-/** @throws {@link CommandError} if a state of the base lacks what is judged */
+/** @throws {@link CommandError} if the base lacks a file that the review needs */
 function checkTree(
   tree: Tree,
   name: string,
@@ -192,7 +192,7 @@ function checkTree(
   }
 }
 
-/** Loads the same files from a copy of the repository, which only its messages do not name. */
+/** Loads the same files from a copy of the repository. Messages show the original paths. */
 async function loadFromCopy(
   copy: string,
   name: string,
@@ -216,7 +216,7 @@ async function loadFromCopy(
     );
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    throw new CommandError(`As it is in ${name}, it cannot be told: ${error.message.replaceAll(copy, root)}`);
+    throw new CommandError(`The migrations of ${name} are not known: ${error.message.replaceAll(copy, root)}`);
   }
 }
 
@@ -252,7 +252,7 @@ function verdictOf(
     [...texts].flatMap(([file, text]) => allowancesIn(file, text)),
   );
   const connections = judged.map(({ connection, state, added, findings }): ConnectionReview => {
-    const told = findings
+    const shown = findings
       .filter(({ kind }) => kind !== 'no-down' || failOn.includes(kind))
       .map((finding) => {
         const allowed = allowances.allow(finding) ?? null;
@@ -266,13 +266,13 @@ function verdictOf(
           allowed,
         };
       });
-    const ok = told.every(({ fails }) => !fails);
+    const ok = shown.every(({ fails }) => !fails);
     return {
       connection,
       ok,
       defined: state.branch.length,
       added: added.map(({ name }) => name),
-      findings: told,
+      findings: shown,
     };
   });
   return {

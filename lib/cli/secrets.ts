@@ -1,24 +1,25 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 
-/** Variables that say where a process runs. Messages about files would say little without them. */
+/** Variables about where a process runs. Without their values, messages about files would be useless. */
 const HARMLESS =
   /^(_|CI|HOME|HOSTNAME|INIT_CWD|LANG|LC_\w+|LOGNAME|NODE_ENV|OLDPWD|PATH|PWD|SHELL|SHLVL|TERM|TMPDIR|TZ|USER|npm_(?!.*(?:auth|pass|token|TOKEN))\w+)$/;
-/** A shorter value stands in many a word by chance. */
+/** A shorter value occurs in many words by chance. */
 const SHORTEST = 3;
-/** One of this length stands in no word by chance. */
+/** A value of this length never occurs in a word by chance. */
 const UNMISTAKABLE = 8;
-/** Fewer characters may come out of any word that is taken for base64. */
+/** Shorter texts can result from decoding any word as base64. */
 const SHORTEST_ENCODED = 5;
-/** Characters by which a value is known that a message shows cut off. */
+/** Length of the prefix that identifies a truncated value. */
 const BEGINNING = 16;
 
-/** The environment that the process was started with: a loaded file may change it. */
+/** The environment at the start of the process: a loaded file may change it. */
 const startedWith = { ...process.env };
 
 /**
- * Takes out of a message what may be secret: credentials in a URL, before an @ and after words such as `password`, and
- * every value of the environment, whole, cut off or encoded, and the passwords in one.
+ * Removes possible secrets from a message: credentials in a URL, before an @ and after words such as
+ * `password`. It also removes every value of the environment and the passwords inside, even if truncated or
+ * encoded.
  */
 export function withoutSecrets(text: string): string {
   const values = valuesOfEnvironment();
@@ -29,18 +30,21 @@ export function withoutSecrets(text: string): string {
     .replace(/((?:pass(?:word|wd|phrase)?|pwd|secret|token)["']?\s*[=:]\s*)(?:"[^"]*"|'[^']*'|\S+)/gi, '$1…');
 }
 
-/** The longest first: one may be part of another. */
+/** Sorted by length, because one value may be part of another. */
 function valuesOfEnvironment(): string[] {
   const values = [startedWith, process.env]
     .flatMap((environment) => Object.entries(environment))
-    // The path of what there is says where the process runs, as of the tsconfig.json for a loader.
+    // Existing paths are harmless, such as that of the tsconfig.json for a loader.
     .filter(([name, value = '']) => !HARMLESS.test(name) && !(isAbsolute(value) && existsSync(value)))
     .flatMap(([, value = '']) => [value, ...partsOf(value)])
     .flatMap((value) => [value.trim(), JSON.stringify(value).slice(1, -1), encodeURIComponent(value)]);
   return [...new Set(values)].filter(({ length }) => length >= SHORTEST).sort((a, b) => b.length - a.length);
 }
 
-/** The lines of a value, also of a key in one line; the passwords in a URL or a list of pairs; the texts in JSON. */
+/**
+ * Returns the parts of a value: its lines, also of a key in one line; the passwords in a URL or in a list of
+ * pairs; the texts in JSON.
+ */
 function partsOf(value: string): string[] {
   const lines = value.split(/\n|\\n/).map((line) => line.replace(/^\s*["']|["']\s*$/g, ''));
   const [, ofUrl = ''] = /:\/\/[^:@/]*:(.+)@/.exec(value) ?? [];
@@ -65,7 +69,7 @@ function textsOfJson(value: string): string[] {
       JSON.parse(value, (_key, text: unknown) => (typeof text === 'string' ? texts.push(text) : undefined));
     }
   } catch {
-    // No JSON.
+    // The value is not JSON.
   }
   return texts;
 }
@@ -79,7 +83,7 @@ function withoutValue(text: string, value: string): string {
   return whole.replace(new RegExp(`(?<!\\w)${escaped(value.slice(0, BEGINNING))}[^\\s'"\`]*`, 'g'), '…');
 }
 
-/** Base64 and hexadecimal numbers, also of a user and a password. */
+/** Base64 and hexadecimal texts, which may encode a user and a password. */
 const ENCODED = /[\w+/-]{8,}={0,2}/g;
 
 function withoutEncoded(text: string, values: readonly string[]): string {

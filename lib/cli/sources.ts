@@ -13,7 +13,7 @@ import { sqliteFile } from './read-only';
 import { LOADING } from './still-loading';
 import { withTimeout } from './with-timeout';
 
-/** The files that the command line names, and what is loaded before them. */
+/** The files that the command line names, and the modules to load before them. */
 export interface Sources {
   readonly files: readonly NamedFile[];
   readonly module: string | undefined;
@@ -21,13 +21,14 @@ export interface Sources {
   readonly requires: readonly string[];
 }
 
-/** @throws {@link CommandError} for a file that cannot be named so */
+/** @throws {@link CommandError} for an invalid name of a file */
 export function sourcesOf({ dataSources, module, imports, requires }: Invocation): Sources {
   return { files: namedFiles(dataSources), module, imports, requires };
 }
 
 /**
- * The DataSources that the command line names, by alias; not connected, unless their files did that.
+ * Loads the DataSources that the command line names, by alias. They are connected only if their files do
+ * that.
  *
  * @throws {@link CommandError} for a file that cannot be used
  */
@@ -39,7 +40,7 @@ export async function loadSources(
 }
 
 /**
- * Likewise.
+ * Loads the DataSources of some sources, by alias.
  *
  * @param made - called with every DataSource while its constructor runs
  */
@@ -55,7 +56,7 @@ export function loadNamed(
   });
 }
 
-/** The files that the command line names, and the databases that are files. */
+/** Returns the files that the command line names, and the databases that are files. */
 export function inputsOf(
   { dataSources, module, driftBaseline }: Invocation,
   sources: ReadonlyMap<string, DataSource>,
@@ -82,11 +83,11 @@ async function load({ files, module, imports, requires }: Sources): Promise<Read
 export interface NamedFile {
   readonly alias: string;
   readonly name: string;
-  /** The export, if it is named. */
+  /** Name of the export, if given. */
   readonly key: string | undefined;
 }
 
-/** The parts of `[alias=]file[#export]`. */
+/** Parses `[alias=]file[#export]`. */
 function namedFiles(given: readonly string[]): NamedFile[] {
   const parsed = given.map((text) => {
     const [, alias, path = text] = /^([^=/\\]*)=(.*)$/.exec(text) ?? [];
@@ -111,12 +112,12 @@ function namedFiles(given: readonly string[]): NamedFile[] {
   return files;
 }
 
-/** As the alias of an injection token: `ordersDataSource` is `orders`. */
+/** Derives the alias like that of an injection token: `ordersDataSource` is `orders`. */
 function nameOfExport(key: string | undefined): string | undefined {
   return key === undefined || key === 'default' ? undefined : key.replace(/DataSource$/, '') || key;
 }
 
-/** What `#export` leaves of a file. */
+/** Reduces a file to the export that `#export` names. */
 function exportOf(name: string, key: string | undefined, file: LoadedFile): LoadedFile {
   if (key === undefined) return file;
   if (!Object.hasOwn(file.exported, key)) {
@@ -130,8 +131,8 @@ function namesOf(exported: LoadedFile['exported']): string {
 }
 
 /**
- * The one DataSource that a file exports: by any name, as a promise, or as the result of a function that
- * is its default export. What else a file exports is left alone.
+ * Finds the only DataSource that a file exports: by any name, as a promise, or as the result of a function
+ * that is its default export. Other exports are ignored.
  *
  * Source: TypeORM's `CommandUtils.loadDataSource()`, which does not call functions.
  */

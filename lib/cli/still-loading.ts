@@ -5,18 +5,18 @@ import { requireFrom, resolveFrom } from './import-from';
 import { isEsModule } from './package-type';
 import { withTimeout } from './with-timeout';
 
-/** Milliseconds that the files of the application may take to load. */
+/** Milliseconds that the application's files may take to load. */
 export const LOADING = 60_000;
-/** Milliseconds in which a file that has loaded before answers again. */
+/** Milliseconds in which a loaded file resolves when it is imported again. */
 const AT_ONCE = 100;
 
-/** Why a DataSource is not ready: one of its files does not finish loading. */
+/** Thrown if a DataSource is not ready because one of its files does not finish loading. */
 export class StillLoadingError extends Error {
   override readonly name = 'StillLoadingError';
 }
 
 /**
- * Waits for an `initialize()`, which loads the files of the migrations.
+ * Waits for an `initialize()`, which loads the migration files.
  *
  * @param limit - milliseconds that it may take
  * @throws an error that names the file, if it is known, or else the globs
@@ -38,7 +38,7 @@ function globsOf(migrations: unknown): string[] {
   return Object.values(migrations ?? {}).filter((item): item is string => typeof item === 'string');
 }
 
-/** The ES modules that do not answer when they are imported once more. */
+/** Finds the ES modules that do not resolve when they are imported again. */
 async function stillLoading(globs: readonly string[]): Promise<string[]> {
   const late: string[] = [];
   for (const file of filesOf(globs).filter(isEsModule)) {
@@ -50,7 +50,7 @@ async function stillLoading(globs: readonly string[]): Promise<string[]> {
 
 type Glob = (patterns: readonly string[], options: { absolute: true }) => string[];
 
-/** As TypeORM finds them, with the package that it has for that. */
+/** Finds the files with TypeORM's own glob package. */
 function filesOf(globs: readonly string[]): string[] {
   const typeorm = resolveFrom(process.cwd(), 'typeorm');
   for (const name of ['tinyglobby', 'glob']) {

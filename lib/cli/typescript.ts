@@ -14,7 +14,7 @@ interface TypeScriptLoader {
   readonly esModules: (folder: string) => unknown;
 }
 
-/** In this order: the first two know the types of decorated columns, which TypeORM's entities need. */
+/** In this order: the first two emit the types of decorated columns, which TypeORM's entities need. */
 const TYPESCRIPT_LOADERS: readonly TypeScriptLoader[] = [
   {
     name: '@swc-node/register',
@@ -41,10 +41,10 @@ export function isTypeScript(file: string): boolean {
 }
 
 /**
- * Lets Node.js load TypeScript files of a folder, by the loader that its project has installed.
+ * Lets Node.js load a folder's TypeScript files, with the loader that its project has installed.
  *
  * @param isModule - whether they are ES modules
- * @returns the name of the loader; `undefined` if there is none
+ * @returns The name of the loader; `undefined` if there is none.
  */
 export async function registerTypeScript(folder: string, isModule: boolean): Promise<string | undefined> {
   const loader = TYPESCRIPT_LOADERS.find(({ name }) => resolveFrom(folder, name) !== undefined);
@@ -54,21 +54,21 @@ export async function registerTypeScript(folder: string, isModule: boolean): Pro
 }
 
 /**
- * Tells loaders which project a folder belongs to, before any of them is loaded. They look for tsconfig.json in
- * the working directory, which may be that of a monorepo.
+ * Sets the tsconfig.json of a folder's project for loaders, before any is loaded. By default they search the
+ * working directory, which may be the root of a monorepo.
  */
 export function useProjectConfiguration(folder: string): void {
   const configuration = configurationOf(folder);
   if (configuration === undefined) return;
-  // tsconfig-paths, ts-node and @swc-node/register read the first one.
+  // tsconfig-paths, ts-node and @swc-node/register read the first variable, tsx the second.
   process.env['TS_NODE_PROJECT'] ??= configuration;
   process.env['TSX_TSCONFIG_PATH'] ??= configuration;
 }
 
-/** Where Nx and Angular keep the compiler options of a project's own code. */
+/** Files in which Nx and Angular keep the compiler options of a project's own code. */
 const OWN_CODE = ['tsconfig.app.json', 'tsconfig.lib.json'];
 
-/** The nearest tsconfig.json, or the file for the project's own code that it refers to. */
+/** Returns the nearest tsconfig.json, or the file for the project's own code that it refers to. */
 export function configurationOf(folder: string): string | undefined {
   const file = nearest(folder, 'tsconfig.json');
   if (file === undefined) return undefined;

@@ -1,8 +1,8 @@
 import { within } from '../clock';
 
 /**
- * What some work comes to, or an error if it takes longer. If nothing else keeps the process alive, the work never
- * settles: it may end at once.
+ * Returns the result of some work, or rejects if it takes too long. The timer does not keep the process
+ * alive: if nothing else does, the work never settles and the process ends at once.
  */
 export function withTimeout<T>(work: Promise<T>, milliseconds: number, late: () => Error): Promise<T> {
   const fail = (): never => {

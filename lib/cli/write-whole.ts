@@ -14,14 +14,14 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { CommandError } from './command-error';
 
-/** For whoever reads it, as the user of a collector. */
+/** Other users may read the file, such as the user of a collector. */
 const READABLE_BY_ALL = 0o644;
 
 /**
- * Replaces the file that a flag names whole or not at all. Written in one turn of the event loop, so that no signal can end
- * the process with the temporary file left behind.
+ * Replaces a file completely or not at all. It writes in one turn of the event loop, so that no signal can
+ * end the process and leave the temporary file behind.
  *
- * @param flag - as a message names it
+ * @param flag - the flag that names the file, for messages
  * @param inputs - files that the command reads: none of them is replaced
  * @throws {@link CommandError} if it cannot be written
  */
@@ -35,7 +35,8 @@ export function writeWhole(
   if (inputs.some((input) => existsSync(input) && realpathSync(input) === file)) {
     throw new CommandError(`${flag} ${name} is a file that this command reads. Give the path of another.`);
   }
-  // A collector reads every file that ends in .prom. In containers, all processes have the same number.
+  // A collector reads every file that ends in .prom, so the name ends in .tmp. It is random, because in
+  // containers all processes have the same id.
   const suffix = randomBytes(6).toString('hex');
   const temporary = join(dirname(file), `.${basename(file)}.${suffix}.tmp`);
   try {
@@ -50,7 +51,7 @@ export function writeWhole(
     renameSync(temporary, file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // A path that cannot be opened cannot be removed.
+    // The file may be missing, if it could not be opened.
     if (existsSync(temporary)) rmSync(temporary, { force: true });
     throw new CommandError(
       `${flag} ${name} could not be written (${code}). Check that its folder exists and is writable.`,
@@ -58,12 +59,12 @@ export function writeWhole(
   }
 }
 
-/** Where a link leads. A device or a folder must not be replaced by a file. */
+/** Resolves links. A device or a folder must not be replaced by a file. */
 function targetOf(flag: string, name: string): string {
   if (!existsSync(name)) return name;
   if (!statSync(name).isFile()) {
     throw new CommandError(
-      `${flag} ${name} is no file. Give the path of a file, or of one that is to be made.`,
+      `${flag} ${name} is not a file. Give the path of an existing file or of a new one.`,
     );
   }
   return realpathSync(name);

@@ -1,25 +1,27 @@
 import type { InjectionToken } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 
-/** A DataSource and the name that it asks for. */
+/** A DataSource and the alias that it should get. */
 export interface DataSourceCandidate {
   readonly alias: string;
   readonly dataSource: DataSource;
 }
 
 export interface NamedDataSources {
-  /** Each under an alias of its own. */
+  /** Each DataSource by its unique alias. */
   readonly named: ReadonlyMap<string, DataSource>;
-  /** The aliases that more than one instance asked for. */
+  /** Aliases that more than one instance asked for. */
   readonly clashes: readonly string[];
 }
 
 const SUFFIX = /DataSource$/;
 
 /**
- * The alias that an injection token stands for. As `@nestjs/typeorm` forms its tokens: TypeORM's class
- * `DataSource` is `default`, `analyticsDataSource` is `analytics`. Other names lose the ending
- * `DataSource` as well, a symbol stands for its description. `undefined` if the token has no name.
+ * Derives the alias from an injection token; `undefined` if the token has no name.
+ *
+ * It follows the tokens of `@nestjs/typeorm`: TypeORM's class `DataSource` is `default`,
+ * `analyticsDataSource` is `analytics`. Other names lose the suffix `DataSource` too. A symbol uses its
+ * description.
  */
 export function aliasOfToken(token: InjectionToken, dataSource?: DataSource): string | undefined {
   if (typeof token === 'symbol') return token.description || undefined;
@@ -28,12 +30,15 @@ export function aliasOfToken(token: InjectionToken, dataSource?: DataSource): st
   return name === '' ? undefined : name.replace(SUFFIX, '') || 'default';
 }
 
-/** Whether a token is formed as `@nestjs/typeorm` forms those of DataSources. */
+/** Whether a token has the form that `@nestjs/typeorm` gives DataSource tokens. */
 export function isConventionalToken(token: InjectionToken, dataSource?: DataSource): boolean {
   return typeof token !== 'symbol' && (isRootClass(token, dataSource) || SUFFIX.test(nameOfToken(token)));
 }
 
-/** Whether a token is TypeORM's own class `DataSource`, whatever a bundler calls it: one that extends none. */
+/**
+ * Whether a token is TypeORM's class `DataSource`. A bundler may rename the class, so it is found by having
+ * no parent class.
+ */
 function isRootClass(token: Exclude<InjectionToken, symbol>, dataSource: DataSource | undefined): boolean {
   if (typeof token !== 'function' || dataSource === undefined) return false;
   const parent = Object.getPrototypeOf(token) as { prototype?: unknown };
@@ -44,18 +49,18 @@ function isRootClass(token: Exclude<InjectionToken, symbol>, dataSource: DataSou
   }
 }
 
-/** A class may have a static property `name` of its own, of any type. */
+/** A class may redefine the static property `name` with any type. */
 function nameOfToken(token: Exclude<InjectionToken, symbol>): string {
   const name: unknown = typeof token === 'string' ? token : token.name;
   return typeof name === 'string' ? name : '';
 }
 
 /**
- * Gives each candidate an alias of its own. The first to ask for one gets it; later ones become
- * `default#2`, `default#3`.
+ * Gives each candidate a unique alias. The first candidate of a name gets it; later ones become `default#2`,
+ * `default#3`.
  *
- * @param explicit - named by the application: one instance may have several names
- * @param found - in the container: left out if the instance has a name already
+ * @param explicit - DataSources that the application named; one instance may have several names
+ * @param found - DataSources of the container; skipped if the instance already has a name
  */
 export function nameDataSources(
   explicit: Iterable<DataSourceCandidate>,
@@ -77,7 +82,7 @@ export function nameDataSources(
   return { named: taken, clashes: [...clashes] };
 }
 
-/** TypeORM 1.x has no name on DataSources any more; with 0.3 it can differ from the token's. */
+/** TypeORM 1.x removed the name of a DataSource; in 0.3 it can differ from the token's. */
 export function nameOf(dataSource: DataSource): string | undefined {
   try {
     const { name } = dataSource.options as { name?: unknown };

@@ -1,13 +1,13 @@
 import type { DataSource } from 'typeorm';
 
-/** The property by which TypeORM's objects show their kind. */
+/** The property that holds the kind of a TypeORM object. */
 export const MARK = '@instanceof';
-/** The kind of a DataSource, the same in all copies of TypeORM. */
+/** The kind of a DataSource. It is the same symbol in all copies of TypeORM. */
 export const DATA_SOURCE: unknown = Symbol.for('DataSource');
 
 /**
- * Whether a value is a TypeORM `DataSource`, of whichever copy of typeorm: `instanceof` fails across
- * two of them. Never throws, whatever a provider's getters do.
+ * Whether a value is a TypeORM `DataSource` of any copy of typeorm: `instanceof` fails across two copies.
+ * Never throws, even if a getter of the value does.
  */
 export function isDataSource(value: unknown): value is DataSource {
   try {

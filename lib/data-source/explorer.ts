@@ -9,7 +9,7 @@ import { isDataSource } from './brand';
 export class DataSourceExplorer {
   constructor(@Inject(DiscoveryService) private readonly discovery: DiscoveryService) {}
 
-  /** All there are at this moment, each instance once: lazily loaded modules bring more. */
+  /** Returns the DataSources that exist now, each instance once. Lazily loaded modules can add more later. */
   explore(): DataSourceCandidate[] {
     const tokens = new Map<DataSource, InjectionToken>();
     for (const wrapper of this.discovery.getProviders()) {
@@ -26,7 +26,7 @@ export class DataSourceExplorer {
     }));
   }
 
-  /** The names of DataSources that the container makes anew for each request: they cannot be found. */
+  /** Returns the aliases of request-scoped DataSources: they have no instance that could be read. */
   requestScoped(): ReadonlySet<string> {
     const tokens = this.discovery
       .getProviders()
@@ -37,7 +37,7 @@ export class DataSourceExplorer {
   }
 }
 
-/** Other libraries have classes of that name, too: Apollo's `RESTDataSource` is one for each request. */
+/** Other libraries have classes of such a name: Apollo's `RESTDataSource` is request-scoped. */
 function mayBeDataSource(token: InjectionToken): boolean {
   if (typeof token !== 'function') return true;
   return typeof (token.prototype as Partial<DataSource> | undefined)?.createQueryRunner === 'function';

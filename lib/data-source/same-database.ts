@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { DataSource } from 'typeorm';
 
-/** Pairs of aliases under which the same migrations table is exported twice; the second is the one to leave out. */
+/** Finds pairs of aliases that export the same migrations table; the second one is redundant. */
 export function sameDatabases(named: ReadonlyMap<string, DataSource>): [first: string, second: string][] {
   const seen = new Map<string, { alias: string; dataSource: DataSource }>();
   const pairs: [string, string][] = [];
@@ -28,7 +28,7 @@ interface ConnectionOptions {
   replication?: { master?: ConnectionOptions };
 }
 
-/** Where a DataSource keeps its migrations table; `undefined` if its options do not say. */
+/** Identifies a DataSource's migrations table; `undefined` if its options do not say where it is. */
 function placeOf(dataSource: DataSource): string | undefined {
   try {
     const options = dataSource.options as ConnectionOptions;
@@ -51,7 +51,7 @@ function placeOf(dataSource: DataSource): string | undefined {
   }
 }
 
-/** Both types connect to the same servers. */
+/** Both types can connect to the same server. */
 const TYPES: Readonly<Record<string, string>> = { mariadb: 'mysql' };
 const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
 

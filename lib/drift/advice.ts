@@ -5,7 +5,10 @@ interface Advice {
   readonly fix: string;
 }
 
-/** What each reason means for which drift is not judged, and what to do about it: for the command line and the documentation. */
+/**
+ * The meaning of each reason why drift is not judged, and its fix, for the command line and the
+ * documentation.
+ */
 export const DRIFT_ADVICE: Readonly<Record<DriftSkip, Advice>> = {
   unapplied: {
     meaning:

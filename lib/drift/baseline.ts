@@ -4,13 +4,13 @@ import type { DriftDifference } from './reading';
 export interface DriftBaseline {
   /** Differences that are not in the baseline. */
   readonly fresh: readonly DriftDifference[];
-  /** Differences of the baseline that are no more: it can be made shorter. */
+  /** Differences of the baseline that no longer exist: they can be removed from it. */
   readonly gone: readonly DriftDifference[];
 }
 
 /**
- * Compares differences with a pinned list of them, by change, table and name. How many statements each takes is
- * TypeORM's matter, and differs between its versions.
+ * Compares differences with a pinned list, by change, table and name. The number of statements is ignored,
+ * because it differs between versions of TypeORM.
  */
 export function compareBaseline(
   differences: readonly DriftDifference[],
@@ -19,7 +19,7 @@ export function compareBaseline(
   return { fresh: without(differences, baseline), gone: without(baseline, differences) };
 }
 
-/** Several may have one path: a key without a name. Each takes away one. */
+/** Several differences may have one path, such as keys without a name. Each entry removes one. */
 function without(
   differences: readonly DriftDifference[],
   others: readonly DriftDifference[],

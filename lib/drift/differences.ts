@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { DriftChange, DriftDifference } from './reading';
 
-/** Methods of a query runner that change one thing, which their second argument names. */
+/** Methods of a query runner that change one thing, named by their second argument. */
 const NAMED: Readonly<Record<string, DriftChange>> = {
   addColumn: 'add column',
   dropColumn: 'drop column',
@@ -22,7 +22,9 @@ const NAMED: Readonly<Record<string, DriftChange>> = {
   dropExclusionConstraint: 'drop exclusion constraint',
 };
 
-/** Methods that change a table or a view as such. Their second argument may be a comment, which is not told. */
+/**
+ * Methods that change a whole table or view. Their second argument may be a comment, which is not reported.
+ */
 const UNNAMED: Readonly<Record<string, DriftChange>> = {
   createTable: 'create table',
   createView: 'create view',
@@ -31,7 +33,10 @@ const UNNAMED: Readonly<Record<string, DriftChange>> = {
   changeTableComment: 'change table comment',
 };
 
-/** Methods that take several. SQLite rebuilds a table once for all of them; other drivers call the method for one. */
+/**
+ * Methods that take several things. SQLite rebuilds a table once for all of them; other drivers call the
+ * singular method for each.
+ */
 const PLURALS: Readonly<Record<string, DriftChange>> = Object.fromEntries(
   Object.entries(NAMED).map(([method, change]) => [method.replace(/x$/, 'ice') + 's', change]),
 );
@@ -44,19 +49,19 @@ interface Call {
   statements: number;
 }
 
-/** Names the differences that a schema builder finds, by what it asks of its query runner. */
+/** Records the differences that a schema builder finds, from its calls of the query runner. */
 export class DifferenceRecorder {
   readonly differences: DriftDifference[] = [];
-  /** What TypeORM puts before the name of a table that is the connection's own database's. */
+  /** TypeORM's prefix of table names in the connection's own database. */
   private readonly prefix: string;
-  /** TypeORM drops the indexes of a table all at once: their statements come in turns. */
+  /** The current call. TypeORM drops the indexes of a table concurrently, so their statements interleave. */
   private readonly call = new AsyncLocalStorage<Call>();
 
   constructor({ driver, options }: DataSource) {
     this.prefix = options.type === 'mysql' || options.type === 'mariadb' ? `${driver.database}.` : '';
   }
 
-  /** Replaces the methods of a query runner by which the schema builder changes a schema. */
+  /** Wraps the methods of a query runner with which the schema builder changes a schema. */
   listenTo(runner: QueryRunner): void {
     const methods = runner as unknown as Record<string, Method>;
     const replace = (method: string, change: DriftChange, named: (second: unknown) => readonly unknown[]) => {
@@ -97,10 +102,10 @@ export class DifferenceRecorder {
     isPlural: boolean,
     work: () => Promise<unknown>,
   ): Promise<unknown> {
-    // What a method calls in turn is a part of its own change, but a method for several only passes it on.
+    // A nested call is part of the outer change, except in a plural method, which only passes it on.
     if (this.call.getStore()?.isPlural === false) return work();
     const call: Call = { isPlural, statements: 0 };
-    // The method renames the very object that it was given.
+    // Read the names first, because the method renames its argument.
     const names = items.map(nameOf);
     const result = await this.call.run(call, work);
     spread(call.statements, names.length).forEach((statements, index) => {
@@ -113,7 +118,7 @@ export class DifferenceRecorder {
   }
 }
 
-/** So many statements over so many things, as evenly as it goes. */
+/** Distributes statements over things as evenly as possible. */
 function spread(statements: number, count: number): number[] {
   return Array.from(
     { length: count },
@@ -121,7 +126,7 @@ function spread(statements: number, count: number): number[] {
   );
 }
 
-/** The name of a table, column, index or constraint; that of the old column where there is a new one as well. */
+/** Returns the name of a table, column, index or constraint; the old name if there is a new one too. */
 function nameOf(item: unknown): string | undefined {
   if (typeof item === 'string') return item;
   const { name, oldColumn } = (item ?? {}) as { name?: unknown; oldColumn?: { name?: unknown } };

@@ -3,12 +3,12 @@ import type { MigrationState } from '../migration/state';
 import { readDrift, type ReadDriftOptions } from './read';
 import type { DriftReading, DriftSkip } from './reading';
 
-/** Reads what is applied of a DataSource now; `undefined` if that cannot be told. */
+/** Reads the migration state of a DataSource now; `undefined` if it cannot be read. */
 export type ReadState = () => Promise<MigrationState | undefined>;
 
 /**
- * Reads the drift of a DataSource whose migrations are up to date before and after it: what a migration has not made yet,
- * or makes meanwhile, is no drift. Throws only what `state` throws.
+ * Reads the drift of a DataSource if its migrations are up to date both before and after. Otherwise a pending
+ * or running migration would look like drift. Throws only errors of `state`.
  */
 export async function judgeDrift(
   dataSource: DataSource,

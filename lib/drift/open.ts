@@ -5,11 +5,11 @@ import type { Session } from './session';
 import { SqliteSession } from './sqlite';
 
 /**
- * @param timeout - milliseconds that the server lets a statement take
+ * @param timeout - the server's limit for a statement, in milliseconds
  * @throws {@link DriftSkipped} `unsupported`, or `shared_connection` for SQLite in memory
  */
 export function openSession(dataSource: DataSource, timeout: number): Session {
-  // TypeORM 0.3 knows `sqlite` as well.
+  // TypeORM 0.3 also has the type `sqlite`.
   switch (dataSource.options.type as string) {
     case 'postgres':
       return new PostgresSession(dataSource, timeout);

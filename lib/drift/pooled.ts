@@ -3,7 +3,7 @@ import { OwnConnection, type QueryArguments } from '../migration/connection';
 import { SchemaView } from './schema-view';
 import type { Session } from './session';
 
-/** Milliseconds that a statement waits for a lock: a migration that has to wait behind it waits no longer. */
+/** Milliseconds that a statement waits for a lock. A migration queued behind it waits no longer than that. */
 const LOCK_TIMEOUT = 1000;
 
 /** A connection of the application's pool. */
@@ -31,11 +31,11 @@ abstract class PooledSession implements Session {
   async end(): Promise<void> {
     try {
       await this.rollBack();
-      // The pool was smaller before: it is so again.
+      // A connection that was opened for this check is closed, so that the pool does not grow.
       if (this.connection.openedSocket === undefined) await this.connection.release();
       else await this.connection.close();
     } catch {
-      // Nobody may get a connection whose transaction is open still.
+      // The application must not get a connection with an open transaction.
       this.destroy();
     }
   }
@@ -44,7 +44,8 @@ abstract class PooledSession implements Session {
     try {
       this.connection.destroy();
     } catch {
-      // A driver's client of another shape than those that are known: the server ends its statement.
+      // An unknown version of a driver can have a client of another shape. Then the server's timeout ends the
+      // statement.
     }
   }
 }
@@ -68,7 +69,10 @@ export class PostgresSession extends PooledSession {
   }
 }
 
-/** MySQL and MariaDB. Their time-outs are the session's, which the application goes on to use: they are put back. */
+/**
+ * MySQL and MariaDB. The timeouts belong to the session, which returns to the application, so they are
+ * restored.
+ */
 export class MysqlSession extends PooledSession {
   private before: readonly { Variable_name: string; Value: string }[] = [];
   private readonly limits: Readonly<Record<string, number>>;

@@ -5,8 +5,9 @@ import { type DriftDifference, DriftSkipped } from './reading';
 import type { Session } from './session';
 
 /**
- * Makes sure, on PostgreSQL, that the role may see the tables of the entities: what it may not see looks as if it
- * were missing. An entity without a schema may be in any one of the search_path, up to the first that can be used.
+ * Checks, on PostgreSQL, that the role may see the tables of the entities: a hidden table looks like a
+ * missing one. An entity without a schema may be in any schema of the search_path, up to the first usable
+ * one.
  *
  * @throws {@link DriftSkipped} `denied`
  */
@@ -29,8 +30,8 @@ const HIDDEN_TABLE =
   " AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')) LIMIT 1";
 
 /**
- * Makes sure, on MySQL and MariaDB, that what seems to be missing is. Their catalogue tells nothing of what a user
- * may not see, but a SELECT does: 1142 for a table and 1143 for a column that the user has no right on.
+ * Checks, on MySQL and MariaDB, that apparently missing things are missing. The catalogue hides what the user
+ * has no right on, but a SELECT reports it: error 1142 for a table, 1143 for a column.
  *
  * @throws {@link DriftSkipped} `denied`, or the driver's own error for it
  */
@@ -47,19 +48,19 @@ export async function assertMissing(
   }
 }
 
-/** Fails if the user has no right on what is selected, and not if it is missing. */
-async function select(session: Session, what: string, table: string): Promise<void> {
+/** Throws if the user has no right on the selected thing, but not if it is missing. */
+async function select(session: Session, column: string, table: string): Promise<void> {
   const { driver, dataSource } = session.view;
   const path = table.split('.').map((part) => driver.escape(part));
   try {
-    await session.query(`SELECT ${what} FROM ${path.join('.')} LIMIT 0`);
+    await session.query(`SELECT ${column} FROM ${path.join('.')} LIMIT 0`);
   } catch (error) {
     const { type } = dataSource.options;
     if (!isMissingTable(error, type) && !isMissingColumn(error, type)) throw error;
   }
 }
 
-/** MariaDB shows the columns of a foreign key to a user from whom it hides the key. */
+/** MariaDB hides a foreign key from a user but still shows its columns. */
 async function assertKeysVisible(session: Session, table: string): Promise<void> {
   const path = table.split('.');
   const hidden = await session.query(HIDDEN_KEY, [path.at(-2) ?? session.view.driver.database, path.at(-1)]);

@@ -10,18 +10,19 @@ import type { Session } from './session';
 import { referringTo, slicesOf } from './slices';
 
 export interface ReadDriftOptions {
-  /** Milliseconds that it may take. */
+  /** Limit, in milliseconds. */
   readonly timeout: number;
-  /** Ends it at once. */
+  /** Aborts the check at once. */
   readonly signal?: AbortSignal;
-  /** Asks about all entities at once: for a command, whose event loop may be blocked for seconds. */
+  /** Compares all entities at once. For a command, whose event loop may be blocked for seconds. */
   readonly whole?: boolean;
 }
 
 /**
- * Compares a DataSource's entities with its schema, as `migration:generate` does, and writes nothing. Never throws.
+ * Compares a DataSource's entities with its schema, as `migration:generate` does, and writes nothing. Never
+ * throws.
  *
- * The number holds if the migrations were up to date before and are so after it: see `judgeDrift()`.
+ * The result is valid only if the migrations are up to date before and after: see `judgeDrift()`.
  */
 export async function readDrift(dataSource: DataSource, options: ReadDriftOptions): Promise<DriftReading> {
   try {
@@ -33,7 +34,7 @@ export async function readDrift(dataSource: DataSource, options: ReadDriftOption
   }
 }
 
-/** Within its time: when that is over, the connection is destroyed and nobody waits any longer. */
+/** Compares within the limit. After that, the connection is destroyed and the result is `timeout`. */
 async function bounded(
   dataSource: DataSource,
   { timeout, signal, whole = false }: ReadDriftOptions,
@@ -76,8 +77,9 @@ async function compare(
 }
 
 /**
- * Slice by slice. A foreign key that refers to a changed column is dropped and made again, which a slice does not
- * see if the key is another slice's: such slices are asked about once more, together.
+ * Compares slice by slice. A foreign key that refers to a changed column is dropped and created again. A
+ * slice does not see that if another slice has the key, so all slices affected are compared once more,
+ * together.
  */
 async function compareSlices(
   session: Session,
@@ -113,12 +115,12 @@ async function compareSlice(
     : [...recorder.differences, { change: 'other', table: '', statements: rest }];
 }
 
-/** The session's query runner for one schema builder, which would release it. */
+/** Wraps the session's query runner for a schema builder, which would release it. */
 function builderRunner(session: Session): QueryRunner {
   let last: Promise<unknown> = Promise.resolve();
   return derive(session.runner, {
     release: async () => {},
-    // TypeORM sends several at once, which node-postgres warns of and will refuse.
+    // TypeORM sends several queries at once. node-postgres warns about that and will refuse it.
     query: (...parameters: Parameters<Session['query']>) => {
       const answer = last.then(() => session.query(...parameters));
       last = answer.catch(() => {});

@@ -1,4 +1,4 @@
-/** What the schema builder would do about a difference: TypeORM's own method, in words. */
+/** The change that the schema builder would make: TypeORM's own method, in words. */
 export type DriftChange =
   | `${'create' | 'drop'} ${'view' | 'view index' | 'index' | 'foreign key' | 'unique constraint' | 'check constraint' | 'exclusion constraint'}`
   | `${'add' | 'drop' | 'change' | 'rename'} column`
@@ -7,18 +7,22 @@ export type DriftChange =
   | 'change table comment'
   | 'other';
 
-/** One thing that the entities want and the schema has not. It holds no SQL and no default, which may be secret. */
+/**
+ * One difference between the entities and the schema. It contains no SQL and no default, which may be secret.
+ */
 export interface DriftDifference {
   readonly change: DriftChange;
-  /** As TypeORM calls it: `orders`, or `app.orders` outside of the current schema. */
+  /** Name of the table in TypeORM: `orders`, or `app.orders` outside of the current schema. */
   readonly table: string;
-  /** Of the column, index or constraint, as the database has it; left out where the change is the table's own. */
+  /**
+   * Name of the column, index or constraint in the database. Omitted if the change concerns the table itself.
+   */
   readonly name?: string;
   /** Statements that `migration:generate` would emit for it. */
   readonly statements: number;
 }
 
-/** Every reason for which drift is not judged. */
+/** Every reason why drift is not judged. */
 export const DRIFT_SKIPS = [
   'unapplied',
   'unreadable',
@@ -32,10 +36,10 @@ export const DRIFT_SKIPS = [
 /** Why drift was not judged. */
 export type DriftSkip = (typeof DRIFT_SKIPS)[number];
 
-/** What one look at one connection's schema came to. */
+/** The result of one drift check of one connection. */
 export type DriftReading =
   | {
-      /** Statements that `migration:generate` would emit: those of the differences, added up. */
+      /** Statements that `migration:generate` would emit: the sum over the differences. */
       readonly statements: number;
       readonly differences: readonly DriftDifference[];
       /** Unix time in milliseconds. */
@@ -43,7 +47,7 @@ export type DriftReading =
     }
   | { readonly skipped: DriftSkip; readonly checkedAt: number };
 
-/** A skip that was understood before any driver saw it. */
+/** A skip with a known reason that did not come from a driver. */
 export class DriftSkipped extends Error {
   constructor(readonly skip: DriftSkip) {
     super(skip);

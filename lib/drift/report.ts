@@ -2,27 +2,30 @@ import { compareBaseline } from './baseline';
 import { type DriftIgnore, ignoreDrift } from './ignore';
 import type { DriftDifference, DriftReading, DriftSkip } from './reading';
 
-/** Drift of one connection in a {@link ConnectionReport}. No SQL and no default of a column, which may be secret. */
+/**
+ * Drift of one connection in a {@link ConnectionReport}. It contains no SQL and no default of a column, which
+ * may be secret.
+ */
 export interface DriftReport {
   /** Statements that `migration:generate` would emit for the differences; `null` if drift was not judged. */
   readonly statements: number | null;
-  /** Those that count. */
+  /** Differences that count. */
   readonly differences: readonly DriftDifference[];
-  /** Those that an entry of the option `ignore`, or the baseline, takes out. */
+  /** Differences that the option `ignore` or the baseline excludes. */
   readonly ignored: readonly DriftDifference[];
   /** Why drift was not judged. */
   readonly skipped?: DriftSkip;
-  /** When the schema was read, or was not. */
+  /** Time of the check. */
   readonly checkedAt: string;
 }
 
-/** What is known and not counted. */
+/** Known differences, which do not count. */
 export interface KnownDrift {
   readonly ignore?: readonly DriftIgnore[] | undefined;
   readonly baseline?: readonly DriftDifference[] | undefined;
 }
 
-/** Reports on a reading, less what is known. */
+/** Reports on a reading without the known differences. */
 export function driftReportOf(
   reading: DriftReading,
   { ignore = [], baseline = [] }: KnownDrift,

@@ -3,7 +3,7 @@ import { clock } from '../clock';
 import { judgeDrift, type ReadState } from './judge';
 import type { DriftReading } from './reading';
 
-/** A connection whose drift is read. */
+/** A connection to check for drift. */
 export interface DriftTarget {
   readonly connection: string;
   readonly dataSource: DataSource;
@@ -13,15 +13,17 @@ export interface DriftTarget {
 export interface DriftScheduleOptions {
   /** Milliseconds between the end of one round and the start of the next. */
   readonly interval: number;
-  /** Milliseconds that one connection may take. */
+  /** Milliseconds that the check of one connection may take. */
   readonly timeout: number;
-  /** The connections, at each round anew. */
+  /** Returns the connections; called for each round. */
   readonly targets: () => Iterable<DriftTarget>;
-  /** Called with each reading as soon as it is known. */
+  /** Called with each reading as soon as it is available. */
   readonly onReading: (target: DriftTarget, reading: DriftReading) => void;
 }
 
-/** Reads drift on an interval of its own, one connection after the other, so that one schema at most is read at a time. */
+/**
+ * Reads drift on an interval, one connection after the other, so that at most one schema is read at a time.
+ */
 export class DriftSchedule {
   private readonly stopping = new AbortController();
   private timer: NodeJS.Timeout | undefined;
@@ -36,7 +38,7 @@ export class DriftSchedule {
     void this.run();
   }
 
-  /** Reads nothing from now on, and destroys the connection of a reading that is under way. */
+  /** Stops the schedule, and destroys the connection of a running check. */
   stop(): void {
     this.stopping.abort();
     clock.clearTimeout(this.timer);
@@ -50,7 +52,7 @@ export class DriftSchedule {
         await this.read(target);
       }
     } catch {
-      // The connections could not be listed: the next round asks again.
+      // The connections could not be listed: the next round tries again.
     }
     if (signal.aborted) return;
     this.timer = clock.setTimeout(() => void this.run(), this.options.interval).unref();
@@ -62,7 +64,7 @@ export class DriftSchedule {
     const reading = await judgeDrift(dataSource, state, { timeout: this.options.timeout, signal }).catch(
       (): DriftReading => ({ skipped: 'other', checkedAt: Date.now() }),
     );
-    // What a shutdown cut short tells nothing of the schema.
+    // A check that the shutdown aborted has no valid result.
     if (!signal.aborted) this.options.onReading(target, reading);
   }
 }

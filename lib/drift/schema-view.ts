@@ -2,7 +2,7 @@ import type { DataSource, Driver, EntityMetadata, QueryRunner } from 'typeorm';
 
 type SchemaBuilder = ReturnType<Driver['createSchemaBuilder']>;
 
-/** A TypeORM logger without a word: the schema builder tells of each index that it would drop. */
+/** A TypeORM logger without output: the schema builder logs each index that it would drop. */
 const SILENT = Object.fromEntries(
   ['logQuery', 'logQueryError', 'logQuerySlow', 'logSchemaBuild', 'logMigration', 'log'].map((method) => [
     method,
@@ -11,15 +11,15 @@ const SILENT = Object.fromEntries(
 );
 
 /**
- * A DataSource as a schema builder of ours sees it: the application's entities and connection pool, without
- * its logger and its subscribers. The application's own DataSource and driver are not changed.
+ * A DataSource for our schema builder. It has the application's entities and connection pool, but not its
+ * logger and subscribers. The application's own DataSource and driver are not changed.
  */
 export class SchemaView {
   readonly dataSource: DataSource;
   readonly driver: Driver;
   private readonly cache: unknown;
 
-  /** @param overrides - of the driver */
+  /** @param overrides - replaced properties of the driver */
   constructor(dataSource: DataSource, overrides: Readonly<Record<string, unknown>> = {}) {
     this.dataSource = derive(dataSource, {});
     this.driver = derive(dataSource.driver, {
@@ -37,15 +37,18 @@ export class SchemaView {
     });
   }
 
-  /** Makes a query runner, which an instrumentation may have made for the application's DataSource, one of this view. */
+  /**
+   * Moves a query runner to this view: an instrumentation may have created it for the application's
+   * DataSource.
+   */
   adopt(runner: QueryRunner): void {
     assign(runner, { driver: this.driver, ...this.names });
   }
 
   /**
-   * A schema builder for some entities.
+   * Creates a schema builder for some entities.
    *
-   * @param withCache - whether the table of the query result cache is looked for as well
+   * @param withCache - whether to compare the table of the query result cache too
    */
   builder(entities: readonly EntityMetadata[], runner: QueryRunner, withCache: boolean): SchemaBuilder {
     assign(this.dataSource, {
@@ -60,18 +63,18 @@ export class SchemaView {
     return this.cache !== undefined;
   }
 
-  /** `connection` in TypeORM 0.3, `dataSource` in 1.x. */
+  /** The property is `connection` in TypeORM 0.3 and `dataSource` in 1.x. */
   private get names(): Record<string, unknown> {
     return { connection: this.dataSource, dataSource: this.dataSource };
   }
 }
 
-/** An object that has all of another's properties, but for some of its own. */
+/** Creates an object that inherits all properties of another and overrides some. */
 export function derive<T extends object>(object: T, overrides: Readonly<Record<string, unknown>>): T {
   return assign(Object.create(object) as T, overrides);
 }
 
-/** Sets properties, also those for which a prototype has a getter alone. */
+/** Defines properties, even if a prototype has only a getter for them. */
 function assign<T extends object>(object: T, values: Readonly<Record<string, unknown>>): T {
   for (const [name, value] of Object.entries(values)) {
     Object.defineProperty(object, name, { value, configurable: true, writable: true, enumerable: true });

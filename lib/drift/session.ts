@@ -2,15 +2,15 @@ import type { QueryRunner } from 'typeorm';
 import type { QueryArguments } from '../migration/connection';
 import type { SchemaView } from './schema-view';
 
-/** A connection that can only read, for one look at the schema. */
+/** A read-only connection for one drift check. */
 export interface Session {
   readonly view: SchemaView;
   readonly runner: QueryRunner;
   /** Starts the read-only transaction. */
   begin(): Promise<void>;
   query<Row>(statement: string, ...rest: QueryArguments): Promise<readonly Row[]>;
-  /** Ends the transaction and gives the connection back; never rejects. */
+  /** Ends the transaction and releases the connection; never rejects. */
   end(): Promise<void>;
-  /** Lets go of the connection at once, whatever it is doing. */
+  /** Destroys the connection at once, even while a statement runs. */
   destroy(): void;
 }

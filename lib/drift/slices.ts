@@ -1,15 +1,18 @@
 import type { EntityMetadata } from 'typeorm';
 
-/** Entities that a schema builder is asked about at one time: it blocks the event loop for 10 to 70 ms. */
+/** Number of entities per schema builder: one slice blocks the event loop for 10 to 70 ms. */
 const SLICE = 10;
 
-/** Entities in slices of about ten; views depend on each other, and come together as the last one. */
+/**
+ * Splits entities into slices of about ten. Views depend on each other, so they form the last slice together.
+ */
 export function slicesOf(entities: readonly EntityMetadata[], size = SLICE): EntityMetadata[][] {
   const synchronized = entities.filter(
     ({ synchronize, tableType }) => synchronize && tableType !== 'entity-child',
   );
   const slices: EntityMetadata[][] = [];
-  // Two entities of one table are compared with it one after the other.
+  // Entities of one table stay in one slice, because the builder compares them with the table one after the
+  // other.
   for (const table of byPath(synchronized.filter(({ tableType }) => tableType !== 'view')).values()) {
     const last = slices.at(-1);
     if (last === undefined || last.length >= size) slices.push([...table]);
@@ -18,7 +21,7 @@ export function slicesOf(entities: readonly EntityMetadata[], size = SLICE): Ent
   return [...slices, synchronized.filter(({ tableType }) => tableType === 'view')];
 }
 
-/** The slices that have an entity whose foreign key refers to one of these entities, or are theirs. */
+/** Finds the slices that contain one of these entities, or an entity with a foreign key to one. */
 export function referringTo(
   entities: ReadonlySet<EntityMetadata>,
   slices: readonly (readonly EntityMetadata[])[],

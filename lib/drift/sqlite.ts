@@ -15,8 +15,8 @@ interface SqliteDriver {
 const OPEN_READONLY = 1;
 
 /**
- * A second connection to the file of a SQLite database, which SQLite opens for reading only. The first one has
- * one query runner for all: a schema builder would swallow the statements that the application sends meanwhile.
+ * A second, read-only connection to the file of a SQLite database. The first one has a single query runner: a
+ * schema builder on it would swallow statements of the application.
  *
  * There is no transaction: it would keep the application from committing.
  */
@@ -24,7 +24,7 @@ export class SqliteSession implements Session {
   readonly view: SchemaView;
   readonly runner: QueryRunner;
   private readonly driver: SqliteDriver;
-  /** Its methods are not the driver's own: a guard that is bound to the first connection may stand there. */
+  /** The class's methods, because the driver's own may be a guard that is bound to the first connection. */
   private readonly driverClass: SqliteDriver;
   private isGone = false;
 
@@ -40,7 +40,7 @@ export class SqliteSession implements Session {
     this.driver = this.view.driver;
     this.driverClass = Object.getPrototypeOf(dataSource.driver) as SqliteDriver;
     this.runner = this.driverClass.createQueryRunner.call(this.driver, 'master');
-    // By which databases are attached.
+    // attachDatabases() uses it.
     this.view.dataSource.createQueryRunner = () => this.runner;
   }
 
@@ -84,14 +84,17 @@ function readOnly(options: Readonly<Record<string, unknown>>): Record<string, un
     flags: OPEN_READONLY,
     fileMustExist: true,
     enableWAL: false,
-    // To wait for a lock blocks the event loop, and with it the application that holds the lock.
+    // Waiting for a lock would block the event loop, and so the application that holds the lock.
     timeout: 0,
     verbose: undefined,
     prepareDatabase: tolerant(options['prepareDatabase']),
   };
 }
 
-/** The application's own preparation may set a cipher, and must not fail because it cannot write. */
+/**
+ * Wraps the application's `prepareDatabase`: it may set a cipher, and must not fail because the file is
+ * read-only.
+ */
 function tolerant(prepare: unknown): unknown {
   if (typeof prepare !== 'function') return undefined;
   return async (database: unknown): Promise<void> => {

@@ -11,24 +11,24 @@ export interface DriftWatchOptions {
   /** Milliseconds. */
   readonly timeout: number;
   readonly ignore?: readonly DriftIgnore[] | undefined;
-  /** Aliases; all connections if there are none. */
+  /** Aliases; all connections if not set. */
   readonly connections?: readonly string[] | undefined;
 }
 
-/** Knows the connections, and keeps what was found of each. */
+/** Lists the connections and keeps the report of each. */
 export interface DriftKeeper {
   driftTargets(): readonly DriftTarget[];
   keepDrift(target: DriftTarget, report: DriftReport): void;
 }
 
-/** Has the drift of an application's connections read and kept, and warns of options that match nothing. */
+/** Reads and keeps the drift of an application's connections, and warns about options that match nothing. */
 export class DriftWatch {
   private readonly schedule: DriftSchedule;
   /** Aliases of the connections of this round. */
   private current: readonly string[] = [];
   private readonly judged = new Set<string>();
   private readonly matched = new Set<DriftIgnore>();
-  /** Entries and names that were warned about. */
+  /** Entries and names with a warning in the log. */
   private readonly warned = new Set<unknown>();
 
   constructor(
@@ -48,7 +48,7 @@ export class DriftWatch {
     this.schedule.start();
   }
 
-  /** Destroys the connection of a reading that is under way. */
+  /** Destroys the connection of a running check. */
   stop(): void {
     this.schedule.stop();
   }
@@ -58,7 +58,7 @@ export class DriftWatch {
     const { connections = all.map(({ connection }) => connection) } = this.options;
     const missing = connections.filter((name) => all.every(({ connection }) => connection !== name));
     for (const name of missing)
-      this.warnOnce(name, `drift.connections names ${describe(name)}, which is no connection.`);
+      this.warnOnce(name, `drift.connections names ${describe(name)}, which is not a connection.`);
     const targets = all.filter(({ connection }) => connections.includes(connection));
     this.current = targets.map(({ connection }) => connection);
     return targets;

@@ -1,30 +1,34 @@
-/** Signals that do not ask a process to end: without a handler they leave it alone, or stop and continue it. */
+/**
+ * Signals that do not ask a process to end. By default they are ignored, or stop and continue the process.
+ */
 const HARMLESS: ReadonlySet<string> = new Set(
   'SIGCHLD SIGCONT SIGINFO SIGIO SIGPIPE SIGPROF SIGTSTP SIGTTIN SIGTTOU SIGURG SIGWINCH'.split(' '),
 );
 
-/** Marks our listeners, of whatever copy of the package. */
+/** Marks the listeners of every copy of this package. */
 const OURS = Symbol.for('nestjs-prometheus-migrations:signal');
 
-/** Those that have not had a signal yet. */
+/** Instances that have not received a signal yet. */
 const watching = new Set<HandledSignals>();
 const listenedTo = new Set<NodeJS.Signals>();
 
 /**
- * Tells of the first signal that the process handles, whenever its handler is added. A signal that nobody else
- * handles ends the process by itself, and a listener of ours would prevent that: ours goes with the last other.
+ * Reports the first signal that the application handles, even if its handler is added later.
+ *
+ * An unhandled signal ends the process, and a listener of ours would prevent that. So our listener is removed
+ * together with the last other one.
  */
 export class HandledSignals {
   constructor(private readonly onSignal: () => void) {
-    // One listener serves all: Node warns of more than ten, and each application of a test has its own watch.
+    // One listener for all instances: Node warns about more than ten, and a test may run many applications.
     if (watching.size === 0) attach();
     watching.add(this);
   }
 
-  static tellAll(): void {
-    const told = [...watching];
-    for (const each of told) each.close();
-    for (const { onSignal } of told) onSignal();
+  static notifyAll(): void {
+    const notified = [...watching];
+    for (const each of notified) each.close();
+    for (const { onSignal } of notified) onSignal();
   }
 
   close(): void {
@@ -32,8 +36,9 @@ export class HandledSignals {
   }
 }
 
-// Gone before the next listener runs: signal-exit ends the process only if it has all listeners itself.
-const listener = Object.assign(() => HandledSignals.tellAll(), { [OURS]: true });
+// Removes itself before the next listener runs: signal-exit ends the process only if all listeners are its
+// own.
+const listener = Object.assign(() => HandledSignals.notifyAll(), { [OURS]: true });
 
 const onNewListener = (event: string | symbol, added: object): void => {
   if (!(OURS in added)) listenTo(event);

@@ -15,12 +15,15 @@ export interface GateOptions {
   readonly waitFor?: { readonly timeout: number; readonly interval: number } | undefined;
 }
 
-/** Milliseconds that a handler of a signal has to close the application before the start goes on. */
+/** Milliseconds that a signal handler has to close the application before the start continues. */
 const GRACE = 1000;
-/** The same if the start would fail: the error may end the process, so this outlasts what a handler flushes. */
+/**
+ * The same limit if the start would fail. It is longer because the error may end the process while a handler
+ * still flushes data.
+ */
 const GRACE_BEFORE_FAILURE = 30_000;
 
-/** Holds the start of the application until its migrations are applied, or decides without them. */
+/** Delays the start of the application until its migrations are applied, or decides without them. */
 export class StartupGate {
   private readonly interruption = new AbortController();
   private signals: HandledSignals | undefined;
@@ -34,19 +37,22 @@ export class StartupGate {
     private readonly monitor: Monitor,
     private readonly options: GateOptions,
   ) {
-    // A signal may come while TypeORM connects: no wait begins after it, and no error ends what its handler flushes.
+    // Watch early: a signal may come while TypeORM connects. Then the gate must not wait, and no error may
+    // end the process before the signal's handler has finished.
     if (this.isSet) this.watch();
   }
 
-  /** Whether it has to read even if nothing is exported. */
+  /** Whether the gate must read even if nothing is exported. */
   get isSet(): boolean {
     const { onUnapplied, onUnreadable, waitFor } = this.options;
     return onUnapplied === 'fail' || onUnreadable === 'fail' || waitFor !== undefined;
   }
 
   /**
-   * A shutdown ends the wait, and nothing is decided then: an error would end the process before
-   * the shutdown does. So does a signal that the process handles, whatever its handler does.
+   * Reads, waits and decides.
+   *
+   * A shutdown ends the wait without a decision: an error would end the process before the shutdown does. A
+   * signal that the application handles does the same, whatever its handler does.
    *
    * @param read - makes the first collections
    * @throws {@link MigrationsGateError} if the options say `fail`
@@ -62,30 +68,30 @@ export class StartupGate {
     }
   }
 
-  /** Ends the wait: the application shuts down. */
+  /** Ends the wait because the application shuts down. */
   stop(): void {
     this.closing.abort();
     this.interruption.abort();
-    // Of an application whose start has failed before the gate.
+    // The start may have failed before it reached the gate.
     if (this.passing === undefined) this.signals?.close();
   }
 
   /**
-   * Lets a start that is held go on, because Nest closes the HTTP server next: the start may open it. After a
-   * signal the start is held for good: the process ends.
+   * Continues a delayed start before Nest closes the HTTP server, because the start may open it. After a
+   * signal the start is never continued: the process ends.
    *
-   * @returns Whether a start was held.
+   * @returns Whether a start was delayed.
    */
   async release(): Promise<boolean> {
     if (this.wasSignalled) return false;
     this.goOn();
-    // Closed before the gate: nothing will hold the start there.
+    // The start has not reached the gate, so it is not delayed.
     if (this.passing === undefined) return false;
     await this.passing.catch(() => {});
     return true;
   }
 
-  /** Takes notice of signals from now on, until the gate is passed. */
+  /** Watches for signals until the gate is passed. */
   private watch(): void {
     this.signals ??= new HandledSignals(() => {
       this.wasSignalled = true;
@@ -102,14 +108,16 @@ export class StartupGate {
     if (this.interruption.signal.aborted) await this.hold(fatal.length > 0 ? GRACE_BEFORE_FAILURE : GRACE);
     if (this.closing.signal.aborted) return;
     if (fatal.length > 0) throw new MigrationsGateError(failure(fatal));
-    // An unreadable connection was warned about when it was read.
+    // The log already has a warning about an unreadable connection, from its collection.
     const unapplied = faults.filter(({ reason }) => reason === undefined);
     if (onUnapplied === 'warn' && unapplied.length > 0) {
       logger.warn(`The application starts with unapplied migrations: ${summaryOf(unapplied)}.`);
     }
   }
 
-  /** Nest's hooks announce a shutdown, but only after those of other modules, which may take their time. */
+  /**
+   * Waits for Nest's shutdown hook: it is called only after the hooks of other modules, which may be slow.
+   */
   private async hold(grace: number): Promise<void> {
     const { signal } = this.closing;
     if (!signal.aborted) await sleep(grace, signal);
@@ -124,7 +132,7 @@ export class StartupGate {
       policy: {},
       signal: this.interruption.signal,
       read: () => this.monitor.readNow(),
-      tell: (line) => logger.log(line),
+      log: (line) => logger.log(line),
     });
   }
 }
@@ -137,10 +145,10 @@ function failure(faults: readonly Fault[]): string {
   );
   const fix = faults.some(({ reason }) => reason === undefined)
     ? 'Apply them before the application starts: `npx typeorm migration:run -d <your data source file>`.'
-    : 'See that the database can be reached and read; the log tells more.';
+    : 'Check that the database can be reached and read; the log shows the reason.';
   return (
     `The application does not start: its migrations are not up to date.\n  ${lines.join('\n  ')}\n${fix} ` +
-    "To start all the same, set the options onUnapplied and onUnreadable to 'warn'."
+    "To start anyway, set the options onUnapplied and onUnreadable to 'warn'."
   );
 }
 

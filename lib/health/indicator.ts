@@ -1,18 +1,18 @@
 import type { FailureReason } from '../migration/failure';
 import type { MigrationStatus, Policy } from '../verdict/verdict';
 
-/** One connection in a {@link MigrationsHealthResult}; no counts if it cannot be read. */
+/** One connection in a {@link MigrationsHealthResult}. It has no counts if it cannot be read. */
 export interface ConnectionHealth {
   readonly status: MigrationStatus;
   readonly applied?: number;
   readonly unapplied?: number;
   readonly unknown?: number;
   readonly outOfOrder?: number;
-  /** Why the newest reading failed, if it did; `'missing'`: there is no such connection, or not yet. */
+  /** Why the newest reading failed, if it did. `'missing'`: there is no such connection (yet). */
   readonly reason?: FailureReason | 'missing';
 }
 
-/** What `@nestjs/terminus` expects of a health indicator. */
+/** Result of a health indicator for `@nestjs/terminus`. */
 export type MigrationsHealthResult<Key extends string = string> = Readonly<
   Record<
     Key,
@@ -24,10 +24,9 @@ export type MigrationsHealthResult<Key extends string = string> = Readonly<
 >;
 
 /**
- * Health indicator for `@nestjs/terminus` 11 and 12, and for probes without it: is every migration
- * applied?
+ * Checks whether every migration is applied, for `@nestjs/terminus` 11 and 12 and for probes without it.
  *
- * Reads no more than a scrape does: both share one reading per connection and `maxAge`.
+ * Probes and scrapes share one reading per connection and `maxAge`.
  *
  * @example
  * ```ts
@@ -48,12 +47,14 @@ export type MigrationsHealthResult<Key extends string = string> = Readonly<
  */
 export abstract class MigrationsHealthIndicator {
   /**
-   * Judges whether every connection is up to date. A database that cannot be read is `down`, and so is a
-   * connection that `policy.connections` names and that is not there: neither throws.
+   * Checks whether every connection is up to date.
+   *
+   * A database that cannot be read is `down`. A connection that `policy.connections` names and that does not
+   * exist is `down` too. Neither throws.
    *
    * @param key - name of the result
-   * @param policy - what counts, on top of the option `readiness`
-   * @throws {@link InvalidOptionError} for a policy that cannot judge: terminus passes it on, as a 500
+   * @param policy - overrides of the option `readiness`
+   * @throws {@link InvalidOptionError} for an invalid policy: terminus answers it with 500
    */
   abstract isUpToDate<Key extends string = 'migrations'>(
     key?: Key,

@@ -10,9 +10,9 @@ import { type ConnectionHealth, MigrationsHealthIndicator, type MigrationsHealth
 
 /** The indicator of a module. */
 export class Readiness extends MigrationsHealthIndicator {
-  /** Policies with `once` under which everything was up to date already. */
+  /** Policies with `once` under which everything has been up to date. */
   private readonly latched = new Set<string>();
-  /** Names of `connections` that were warned about and are missing still. */
+  /** Missing names of `connections` that the log already has a warning about. */
   private readonly warned = new Set<string>();
 
   /** @param defaults - the option `readiness` */
@@ -40,7 +40,7 @@ export class Readiness extends MigrationsHealthIndicator {
     const all = judged(snapshots, merged);
     const isOk =
       missing.length === 0 && all.every((snapshot) => verdict(stateUnder(snapshot, merged), merged).ok);
-    // Without a connection nothing has been up to date yet: a module that is loaded later may bring some.
+    // Without connections nothing is up to date yet: a lazily loaded module may add some.
     if (isOk && merged.once === true && all.length > 0) this.latched.add(latch);
     const connections = Object.fromEntries([
       ...all.map((snapshot) => [snapshot.connection, healthOf(snapshot, merged)] as const),
@@ -51,7 +51,7 @@ export class Readiness extends MigrationsHealthIndicator {
     } as MigrationsHealthResult<Key>;
   }
 
-  /** Warns once of each name that no connection has. */
+  /** Warns once about each name that no connection has. */
   private warn(missing: readonly string[], snapshots: readonly Snapshot[]): void {
     const known = snapshots.map(({ connection }) => connection);
     for (const connection of known) this.warned.delete(connection);
@@ -67,7 +67,7 @@ export class Readiness extends MigrationsHealthIndicator {
 
 const MISSING: ConnectionHealth = { status: 'unreadable', reason: 'missing' };
 
-/** The names in a policy that no connection has, or has yet. */
+/** Returns the names in a policy that no connection has (yet). */
 function missingFrom(snapshots: readonly Snapshot[], { connections = [] }: Policy): readonly string[] {
   return connections.filter((name) => !snapshots.some(({ connection }) => connection === name));
 }

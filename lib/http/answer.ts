@@ -1,7 +1,7 @@
 import type { CanActivate, ExecutionContext, HttpServer } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 
-/** What a page answers. */
+/** Answer of a page. */
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
@@ -9,28 +9,28 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Figures of another moment are wrong ones: neither a page nor an error in its place may be kept. */
+/** Old figures are wrong, so caches must store neither a page nor its error. */
 export const CACHE_CONTROL = ['Cache-Control', 'no-store'] as const;
 
 type Adapter = Pick<HttpServer, 'getType' | 'setHeader' | 'end' | 'status'>;
 type Send = (payload?: unknown) => unknown;
 
-/** What Express and Fastify have in common of a response. */
+/** The common part of a response of Express and of Fastify. */
 type PlatformResponse = { statusCode: number } & Record<'send' | 'json', Send>;
 
 /** A response whose body is replaced when it is sent. */
 interface Prepared {
-  /** Made by the controller; `undefined` while it has not been called. */
+  /** Set by the controller; `undefined` until it is called. */
   answer?: Answer;
-  /** Leaves the response to Nest. */
+  /** Restores the methods of the response. */
   restore(): void;
 }
 
 const prepared = new WeakMap<object, Prepared>();
 
 /**
- * Answers whatever body Nest sends at the end of its interceptors: they may set headers, or wrap what the
- * handler returns. An error's or a redirect's status keeps its own body.
+ * Sends our answer in place of the body that interceptors produce: they may set headers or wrap the handler's
+ * result. A response with an error's or a redirect's status keeps its own body.
  */
 export async function answerPastInterceptors(
   adapter: Adapter,
@@ -47,7 +47,7 @@ export async function answerPastInterceptors(
   (prepared.get(response as object) ?? prepare(adapter, response, make)).answer = answer;
 }
 
-/** @param make - called if an interceptor answers from a cache, and the controller is never called */
+/** @param make - called if an interceptor answers from a cache and the controller is never called */
 function prepare(adapter: Adapter, response: unknown, make: () => Promise<Answer>): Prepared {
   const isFastify = adapter.getType() === 'fastify';
   const target = response as PlatformResponse;
@@ -65,7 +65,7 @@ function prepare(adapter: Adapter, response: unknown, make: () => Promise<Answer
     const all = { ...headers, [CACHE_CONTROL[0]]: CACHE_CONTROL[1], 'Content-Type': contentType };
     for (const [name, value] of Object.entries(all)) adapter.setHeader?.(response, name, value);
     if (isFastify) return target.send(body);
-    // Express would hash the body for an ETag that nobody asks for, and rewrite the content type.
+    // Express would hash the body for an ETag that is never used, and rewrite the content type.
     adapter.setHeader?.(response, 'Content-Length', String(Buffer.byteLength(body)));
     adapter.end?.(response, body);
     return response;
@@ -77,8 +77,8 @@ function prepare(adapter: Adapter, response: unknown, make: () => Promise<Answer
       restore();
       if (target.statusCode >= 300 || payload instanceof Error) return target[method](payload);
       if (result.answer !== undefined) return deliver(result.answer);
-      // Awaited by Nest, which turns a failure into its error response. Without a value: a reply of
-      // Fastify is thenable.
+      // Nest awaits this and turns a failure into its error response. It resolves without a value because a
+      // Fastify reply is thenable.
       return make().then((answer) => void deliver(answer));
     };
   }
@@ -86,12 +86,12 @@ function prepare(adapter: Adapter, response: unknown, make: () => Promise<Answer
   return result;
 }
 
-/** Prepares the response to a request, by the request of Node. */
+/** Functions that prepare a response, keyed by Node's request. */
 const preparations = new WeakMap<IncomingMessage, (response: unknown) => void>();
 
 /**
- * Has the response to a request prepared before Nest calls its interceptors. One of them may answer from a
- * cache, with what the controller returned once: nothing.
+ * Registers a request, so that its response is prepared before Nest calls the interceptors. A caching
+ * interceptor may answer with the controller's cached result, which is empty.
  */
 export function prepareBeforeInterceptors(
   request: IncomingMessage,
@@ -103,7 +103,7 @@ export function prepareBeforeInterceptors(
   });
 }
 
-/** Stands on the handlers as their last guard: Nest asks it right before the interceptors. */
+/** Prepares the response. It is the handlers' last guard, which Nest calls right before the interceptors. */
 export const BEFORE_INTERCEPTORS: CanActivate = {
   canActivate(context: ExecutionContext): boolean {
     const http = context.switchToHttp();

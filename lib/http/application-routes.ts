@@ -8,17 +8,19 @@ const HOST = 'host';
 const VERSION = '__version__';
 const MODULE_PATH = '__module_path__';
 
-/** Whether a function handles a route of a controller: Nest copies its metadata to what it binds. */
+/**
+ * Whether a function handles a controller's route: Nest copies the metadata to the function that it binds.
+ */
 export function isHandler(value: object): boolean {
   return Reflect.hasMetadata(METHOD, value);
 }
 
-/** A path's segments joined, with one slash in front. */
+/** Joins the segments of paths, with one leading slash. */
 export function joinPath(...parts: readonly string[]): string {
   return `/${parts.join('/').split('/').filter(Boolean).join('/')}`;
 }
 
-/** Where Nest serves a path that has no version: behind the global prefix, unless it is excluded from it. */
+/** Returns where Nest serves a path without a version: behind the global prefix, unless it is excluded. */
 export function servedPath(
   config: ApplicationConfig,
   path: string,
@@ -26,7 +28,7 @@ export function servedPath(
   method = RequestMethod.GET,
 ): string {
   const own = joinPath(modulePath, path);
-  // The form in which Nest itself tests it.
+  // Nest tests the path in this form.
   const tested = own === '/' ? own : `${own}/`;
   const isExcluded = (config.getGlobalPrefixOptions().exclude ?? []).some(
     ({ requestMethod, pathRegex }) =>
@@ -35,7 +37,7 @@ export function servedPath(
   return isExcluded ? own : joinPath(config.getGlobalPrefix(), own);
 }
 
-/** The path that `RouterModule` gives to a module. */
+/** Returns the path that `RouterModule` gives to a module. */
 export function modulePathOf(modules: ModulesContainer, module: object): string {
   const path: unknown =
     Reflect.getMetadata(MODULE_PATH + modules.applicationId, module) ??
@@ -43,23 +45,23 @@ export function modulePathOf(modules: ModulesContainer, module: object): string 
   return typeof path === 'string' ? path : '';
 }
 
-/** The application, as it is looked through for routes. */
+/** The parts of the application that are searched for routes. */
 export interface Application {
   readonly modules: ModulesContainer;
   readonly config: ApplicationConfig;
-  /** The controller that is left out. */
+  /** Our controller, which is skipped. */
   readonly ours: Type | undefined;
   /** Whether the platform distinguishes routes of different hosts. */
   readonly byHost: boolean;
 }
 
-/** The name of a controller that answers GET at a path, if there is one beside ours. */
+/** Returns the name of another controller that answers GET at a path. */
 export function controllerAt(served: string, application: Application): string | undefined {
   for (const { name, isConditional } of routesAt(served, application)) if (!isConditional) return name;
   return undefined;
 }
 
-/** Whether a path is only that of controllers for some host or version: they pass other requests on. */
+/** Whether a path has only controllers for a host or version: they pass other requests on. */
 export function isConditional(served: string, application: Application): boolean {
   const routes = [...routesAt(served, application)];
   return routes.length > 0 && routes.every((route) => route.isConditional);
@@ -79,7 +81,7 @@ function* routesAt(served: string, { modules, config, ours, byHost }: Applicatio
   }
 }
 
-/** The GET routes of a controller; not those whose version is a part of the path. */
+/** Yields the GET routes of a controller, except those with a version in the path. */
 function* routesOf(controller: Type, config: ApplicationConfig) {
   const versioning = config.getVersioning();
   for (const handler of handlersOf(controller)) {
@@ -100,7 +102,7 @@ function* routesOf(controller: Type, config: ApplicationConfig) {
   }
 }
 
-/** A controller's methods, inherited ones included. */
+/** Yields a controller's methods, including inherited ones. */
 function* handlersOf(controller: Type): Generator<object> {
   const prototype = controller.prototype as Record<string, unknown>;
   for (

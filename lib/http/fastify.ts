@@ -18,7 +18,10 @@ export interface FastifyInstance {
   route(route: FastifyRoute): void;
 }
 
-/** Fastify 4 also finds a pattern that matches the path; that matches the neighbour of the path as well. */
+/**
+ * Fastify 4 also reports a pattern that matches the path. A pattern matches a neighbouring path too, so that
+ * one is excluded.
+ */
 export function hasRoute(
   instance: FastifyInstance,
   route: Parameters<FastifyInstance['hasRoute']>[0],
@@ -28,7 +31,9 @@ export function hasRoute(
 
 const slashed = new WeakSet<FastifyInstance>();
 
-/** Fastify distinguishes `/metrics/` from `/metrics`, Express does not. */
+/**
+ * Adds a route with a trailing slash: Fastify distinguishes `/metrics/` from `/metrics`, Express does not.
+ */
 export function answerTrailingSlash(instance: FastifyInstance): void {
   const { routerOptions, ignoreTrailingSlash } = instance.initialConfig ?? {};
   if (slashed.has(instance) || (routerOptions?.ignoreTrailingSlash ?? ignoreTrailingSlash) === true) return;

@@ -2,15 +2,15 @@ import type { Type } from '@nestjs/common';
 import type { ApplicationConfig } from '@nestjs/core';
 import { PATH } from './application-routes';
 
-/** The paths of one application's pages, by base class. */
+/** The paths of an application's pages, by base class. */
 const applications = new WeakMap<ApplicationConfig, Map<Type, () => string[]>>();
 
 /**
- * Makes `forRoutes(MetricsController)` stand for its paths in one application.
+ * Makes `forRoutes(MetricsController)` resolve to the paths in one application.
  *
- * Nest takes the paths from the class, which all applications of the process share. Right before that, it
- * asks the configuration of the application whether it has versions: the paths on the class are then made
- * those of this application.
+ * Nest reads the paths from the class, which all applications of the process share. Right before that, Nest
+ * calls `getVersioning()` on the application's configuration. At that moment the paths on the class are
+ * replaced by those of this application.
  */
 export function nameInApplication(
   base: Type,
@@ -19,7 +19,7 @@ export function nameInApplication(
 ): void {
   const byBase = applications.get(config) ?? watch(config);
   const before = byBase.get(base);
-  // Once each: middleware would run twice.
+  // Distinct paths: middleware would run twice.
   byBase.set(base, () => [...new Set([...(before?.() ?? []), ...paths()])]);
 }
 

@@ -1,4 +1,4 @@
-/** Marks our handlers. Nest copies it to their routes, so that ours can be found among others. */
+/** Marks our handlers. Nest copies it to their routes, which identifies them. */
 export const OWN_ROUTE = 'nestjs-prometheus-migrations/own-route';
-/** `@nestjs/swagger` leaves out controllers that have this metadata. */
+/** `@nestjs/swagger` omits controllers with this metadata. */
 export const SWAGGER_EXCLUDE = 'swagger/apiExcludeController';

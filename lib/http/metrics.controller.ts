@@ -9,9 +9,9 @@ import { metricsPage } from './pages';
 /**
  * Serves the registry of the {@link MigrationsExporter}, on Express and Fastify.
  *
- * The module registers one by itself. To put a guard or a route of your own on it, set the module's
- * `path` to `false`, extend this class, decorate the subclass with `@Controller()` and what else it
- * needs, and list it among a module's `controllers`.
+ * The module registers one automatically. To add a guard or your own route, set the module's
+ * `path` to `false`, extend this class and decorate the subclass with `@Controller()` and your guards.
+ * Then list it in a module's `controllers`.
  *
  * @example
  * ```ts
@@ -28,7 +28,7 @@ export class MetricsController {
     @Inject(HttpAdapterHost) readonly host: HttpAdapterHost,
   ) {}
 
-  /** Answers with the exposition text; interceptors see no body, and cannot wrap it. */
+  /** Answers with the exposition text. Interceptors get no body, so they cannot wrap it. */
   @Get()
   @SetMetadata(OWN_ROUTE, true)
   @UseGuards(BEFORE_INTERCEPTORS)

@@ -12,26 +12,28 @@ import { MigrationsStatusController } from './status.controller';
 
 /** A page that a module serves, in the application and on its own port. */
 export interface PageRow<Source = unknown, Served = unknown> {
-  /** What users name in `forRoutes()` and extend. */
+  /** The class that users extend and pass to `forRoutes()`. */
   readonly base: Type<Served>;
-  /** Class of what it shows: the token of the application's; each module has one of its own. */
+  /**
+   * Class of the object that the page shows. It is the application's token; each module has its own object.
+   */
   readonly source: Type<Source> | Abstract<Source>;
-  /** What a controller of that class shows. */
+  /** Returns the object that a controller shows. */
   readonly sourceOf: (controller: Served) => Source;
-  /** Its path in the application, by the options. */
+  /** Returns the path in the application. */
   readonly path: (options: ResolvedModuleOptions) => string | false | undefined;
-  /** Its path on the own port if it has none in the application. */
+  /** Returns the path on the separate port if the application has none. */
   readonly portPath?: (options: ResolvedModuleOptions) => string | undefined;
   /** @param accept - the header `Accept` of the request */
   readonly answer: (source: Source, accept: string | undefined) => Promise<Answer>;
   /**
-   * How often its content was made, whoever asked: another endpoint may show the same. `undefined` while
-   * there is none.
+   * Counts how often the content was produced, by any endpoint: another endpoint may show the same.
+   * `undefined` while there is none.
    */
   readonly timesMade?: (source: Source) => number | undefined;
-  /** Its name in the index of the own port. */
+  /** Name in the index of the separate port. */
   readonly title: string;
-  /** The answer of the own port if it cannot be made. */
+  /** Answer of the separate port if the page fails. */
   readonly failure: string;
   /** Subject and verb for the log. */
   readonly what: string;

@@ -9,13 +9,13 @@ import type { Answer } from './answer';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** The exposition text of a registry. */
+/** Returns the exposition text of a registry. */
 export async function metricsPage(registry: MetricsRegistry): Promise<Answer> {
   restore(registry);
   return { status: 200, body: await registry.metrics(), contentType: registry.contentType };
 }
 
-/** 200 or 503, with counts: no names and nothing that a driver said. */
+/** Answers 200 or 503 with counts, without names and without messages of a driver. */
 export async function readinessPage(
   indicator: Pick<MigrationsHealthIndicator, 'isUpToDate'>,
 ): Promise<Answer> {
@@ -28,7 +28,7 @@ export async function readinessPage(
 }
 
 /**
- * The report: HTML for a browser, else JSON.
+ * Returns the report as HTML for a browser, or else as JSON.
  *
  * @param accept - the header `Accept` of the request
  */

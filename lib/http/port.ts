@@ -11,11 +11,11 @@ type PortOptions = Pick<ResolvedModuleOptions, 'port' | 'portRange' | 'address' 
 
 /** Ports of this process that serve metrics. */
 const open = new Set<MetricsPort>();
-/** Those that found their port taken by another of this process, in the order in which they asked. */
+/** Ports waiting for another module of this process to release theirs, in order of request. */
 const waiting = new Set<MetricsPort>();
 let handingOver = Promise.resolve();
 
-/** One at a time: whoever has taken a port is not asked again. */
+/** Offers a released port to the waiting ones, one at a time. */
 function handOver(): Promise<void> {
   handingOver = handingOver.then(async () => {
     for (const port of [...waiting]) await port.takeOver();
@@ -24,24 +24,24 @@ function handOver(): Promise<void> {
 }
 
 /**
- * The metrics' own port, if the options name one.
+ * The separate port for the metrics, if the options name one.
  *
- * A range of which no port is free is a warning, as in django-prometheus. A single port in use is an
- * error, but a warning in an application without HTTP (`createApplicationContext`), which may be a
- * command that runs while the application holds the port; and if another module of this process has it.
+ * A range without a free port is a warning, as in django-prometheus. A single port in use is an error. It is
+ * only a warning if another module of this process has the port, or in an application without HTTP
+ * (`createApplicationContext`): that may be a command that runs while the application holds the port.
  */
 export class MetricsPort {
   private server: PageServer | undefined;
   private isClosing = false;
 
-  /** @param pages - what it serves, the metrics first */
+  /** @param pages - the pages to serve, the metrics first */
   constructor(
     private readonly options: PortOptions,
     private readonly pages: readonly [Page, ...Page[]],
   ) {}
 
   /**
-   * @param hasHttp - whether the application has an HTTP server of its own
+   * @param hasHttp - whether the application has its own HTTP server
    * @throws {@link PortInUseError}
    * @throws {@link InvalidOptionError} if the address or the port cannot be bound
    */
@@ -57,7 +57,7 @@ export class MetricsPort {
       return;
     }
     if (owner === undefined && hasHttp) throw new PortInUseError(address, first);
-    // The same registry: its owner serves these metrics as well.
+    // The owner serves the same registry, so it serves these metrics too.
     if (owner?.options.registry === registry) return;
     logger.warn(
       `Port ${port} on ${address} is in use${owner === undefined ? '' : ' by another PrometheusMigrationsModule of this process'}. ` +
@@ -65,7 +65,7 @@ export class MetricsPort {
     );
   }
 
-  /** Stops listening at once, for the next in line; resolves when the scrapes in flight are answered. */
+  /** Stops listening at once and hands the port over. Resolves when the running scrapes are answered. */
   async close(): Promise<void> {
     this.isClosing = true;
     waiting.delete(this);
@@ -74,7 +74,7 @@ export class MetricsPort {
     await closed;
   }
 
-  /** Another module of this process has closed, which may have had the port. */
+  /** Tries again after another module of this process has closed. */
   async takeOver(): Promise<void> {
     try {
       if (waiting.has(this) && (await this.take()) === undefined) waiting.delete(this);
@@ -83,13 +83,13 @@ export class MetricsPort {
     }
   }
 
-  /** The first and the last port that will do. */
+  /** Returns the first and the last port to try. */
   private ports(): readonly [number, number] {
     const { port = 0, portRange = [port, port] } = this.options;
     return portRange;
   }
 
-  /** @returns Why no port could be taken; `undefined` if one was, or none is wanted. */
+  /** @returns The reason for each port; `undefined` if one was taken or none is wanted. */
   private async take(): Promise<readonly Refusal[] | undefined> {
     if (this.options.port === undefined && this.options.portRange === undefined) return undefined;
     const [first, last] = this.ports();
@@ -102,7 +102,7 @@ export class MetricsPort {
     return this.isClosing ? undefined : refusals;
   }
 
-  /** @returns Why the port could not be taken, if it could not. */
+  /** @returns Why the port could not be taken; `undefined` if it was. */
   private async listen(port: number): Promise<Refusal | undefined> {
     const { address, portRange } = this.options;
     const server = new PageServer({
@@ -142,7 +142,7 @@ function rangeRefused(
     : `Of the ports ${ports}, ${taken} of ${refusals.length} are in use, and this process may not bind the others (EACCES). ${none} ${fix}`;
 }
 
-/** Our own errors name the mistake and the fix. */
+/** Shows the message of our own errors only: it names the mistake and the fix. */
 function explain(error: unknown): string {
   return error instanceof PrometheusMigrationsError ? error.message : nameOfError(error);
 }

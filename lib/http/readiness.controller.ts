@@ -14,7 +14,7 @@ export class ReadinessController {
     @Inject(HttpAdapterHost) readonly host: HttpAdapterHost,
   ) {}
 
-  /** Answers 200 or 503; interceptors see no body, and cannot wrap it. */
+  /** Answers 200 or 503. Interceptors get no body, so they cannot wrap it. */
   @Get()
   @SetMetadata(OWN_ROUTE, true)
   @UseGuards(BEFORE_INTERCEPTORS)

@@ -26,10 +26,10 @@ import type { PageRow } from './page.table';
 import { type ExpressLayer, firstRoute, layersOf } from './shadow';
 import { watchAnswer } from './watch';
 
-/** A module of an application, as Nest's container has it. */
+/** A module in Nest's container. */
 export type HostModule = ModulesContainer extends Map<string, infer Module> ? Module : never;
 
-/** Where a page is served. */
+/** The application that serves a page. */
 export interface Host {
   readonly modules: ModulesContainer;
   readonly config: ApplicationConfig;
@@ -38,29 +38,30 @@ export interface Host {
   readonly module: HostModule;
 }
 
-/** What a page shows, and its token. */
+/** The object that a page shows, and its token. */
 export interface PageSource {
   readonly token: InjectionToken;
   readonly source: unknown;
 }
 
 /**
- * One module's page in one application: gives its controller the route, and finds out what stands in its way.
+ * One module's page in one application: gives its controller the route, and reports other routes that answer
+ * first.
  *
- * The controller is a class of its own for each of them. Metadata on a shared class would give all modules
- * and all applications the route of the last.
+ * Each page gets its own controller class. Metadata on a shared class would give all modules and applications
+ * the route of the last one.
  */
 export class PageRoute {
   private readonly controller: Type<object> | undefined;
-  /** Where it is to be served, prefix included. */
+  /** Path of the page, including the prefix. */
   private served: string | undefined;
-  /** Who has that path already, and keeps it. */
+  /** Another endpoint that already has the path and keeps it. */
   private other: string | undefined;
   private native: ReadonlySet<ExpressLayer> = new Set();
-  /** Requests that came to the page. */
+  /** Number of requests that reached the page. */
   private reached = 0;
 
-  /** @param path - as the options have it */
+  /** @param path - the path in the options */
   constructor(
     private readonly page: PageRow,
     private readonly path: string | false,
@@ -68,9 +69,10 @@ export class PageRoute {
     private readonly application: Host,
   ) {
     const { module, modules, config } = application;
-    // In the module's definition it stands for ours, so that Nest finds what users put on it.
+    // The module's definition lists the base class, so that Nest finds the metadata that users put on it.
     module.controllers.delete(page.base as Type<object>);
-    // RouterModule and other modules may come later: asked for when middleware is bound.
+    // A function, because RouterModule and other modules may come later: it is called when middleware is
+    // bound.
     nameInApplication(page.base, config, () => [
       ...(path === false ? [] : [joinPath(modulePathOf(modules, module.metatype), path)]),
       ...pathsOfSubclasses(page.base, modules),
@@ -81,14 +83,15 @@ export class PageRoute {
   }
 
   /**
-   * Leaves the path to who has it already; called when all controllers are known, and nothing is bound yet.
+   * Yields the path to an endpoint that already has it. Called when all controllers are known and nothing is
+   * bound yet.
    */
   configure(consumer: MiddlewareConsumer): void {
     const { module, modules, config, host } = this.application;
     const instance = host.httpAdapter.getInstance<FastifyInstance>();
     const fastify = host.httpAdapter.getType() === 'fastify' ? instance : undefined;
     this.native = new Set(layersOf(instance));
-    // For subclasses of our controllers as well.
+    // Subclasses of our controllers need it too.
     if (fastify !== undefined) answerTrailingSlash(fastify);
     if (this.path !== false && this.controller !== undefined) {
       this.served = servedPath(config, this.path, modulePathOf(modules, module.metatype));
@@ -99,7 +102,7 @@ export class PageRoute {
     this.prepare(consumer);
   }
 
-  /** Keeps caches from the page, on the way to the client and among the interceptors. */
+  /** Prevents caching of the page, by proxies and by interceptors. */
   private prepare(consumer: MiddlewareConsumer): void {
     const { page } = this;
     const { modules, host } = this.application;
@@ -110,7 +113,7 @@ export class PageRoute {
         const prepare = (request: IncomingMessage, response: ServerResponse, next: () => void) => {
           if (controller === this.controller) this.reached += 1;
           response.setHeader(...CACHE_CONTROL);
-          // Whatever makes ETags would answer with 304 and no body.
+          // With this header, code that makes ETags could answer with 304 and no body.
           delete request.headers['if-none-match'];
           const source = wrapper.isDependencyTreeStatic() && page.sourceOf(wrapper.instance);
           if (source) {
@@ -124,7 +127,7 @@ export class PageRoute {
     }
   }
 
-  /** Tells where the page is, or what answers in its place; called when the routes are built. */
+  /** Logs where the page is served, or which route answers instead. Called when the routes are built. */
   report(): void {
     const { served } = this;
     if (served === undefined) return;
@@ -148,7 +151,7 @@ export class PageRoute {
     return `GET ${served} is answered by the route ${pattern}, which comes first: ${this.page.whenShadowed}`;
   }
 
-  /** A route that may be middleware comes first. Its first answer decides. */
+  /** Another route comes first and may be middleware. Its first answer decides. */
   private reportUnsure(served: string, pattern: string): void {
     logger.log(
       `${this.page.what} served at ${served}, if the route ${pattern} passes requests on. A warning follows if it does not.`,
@@ -161,7 +164,7 @@ export class PageRoute {
     );
   }
 
-  /** Another endpoint has the path. If it may show the same, its first answer decides. */
+  /** Another endpoint has the path. If it may show the same content, its first answer decides. */
   private reportTaken(served: string, other: string): void {
     const { whenTaken, timesMade } = this.page;
     if (timesMade === undefined) {
@@ -191,7 +194,7 @@ export class PageRoute {
   }
 }
 
-/** A controller for one path. Guards see the base class all the same. */
+/** Creates a controller for one path. Guards still see the base class. */
 function controllerOf(base: Type, source: InjectionToken, path: string): Type<object> {
   const controller = class extends base {
     static {
@@ -205,7 +208,7 @@ function controllerOf(base: Type, source: InjectionToken, path: string): Type<ob
   return controller;
 }
 
-/** Middleware for a page is meant for a subclass of its controller as well: nobody else may be in its way. */
+/** Returns the paths of the page's subclasses: middleware for the page also applies to them. */
 function pathsOfSubclasses(base: Type, modules: ModulesContainer): readonly string[] {
   return [...modules.values()].flatMap(({ metatype, controllers }) =>
     [...controllers.values()]
@@ -215,7 +218,7 @@ function pathsOfSubclasses(base: Type, modules: ModulesContainer): readonly stri
   );
 }
 
-/** Whether a controller is a subclass that a user has made. */
+/** Whether a controller is a user's subclass. */
 function isSubclass({ prototype }: Type, base: Type): boolean {
   return prototype instanceof base && (prototype as object).constructor !== base;
 }

@@ -3,12 +3,12 @@ import { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import { clock } from '../clock';
 import { type Answer, CACHE_CONTROL } from './answer';
 
-/** A page that the server has. */
+/** A page of the server. */
 export interface Page {
   readonly path: string;
-  /** Its name in the index. */
+  /** Name in the index. */
   readonly title: string;
-  /** The answer if it cannot be made. */
+  /** Answer if the page fails. */
   readonly failure: string;
   /** @param accept - the header `Accept` of the request */
   answer(accept: string | undefined): Promise<Answer>;
@@ -17,31 +17,31 @@ export interface Page {
 export interface ServerOptions {
   readonly pages: readonly [Page, ...Page[]];
   readonly address: string;
-  /** Called when a page cannot be made, or a connection cannot be accepted. */
+  /** Called when a page fails or a connection cannot be accepted. */
   onError(error: unknown): void;
 }
 
-/** Milliseconds that a client may take for the head of its request, and for the whole of it. */
+/** Milliseconds that a client may take to send its headers, and its whole request. */
 const REQUEST_TIMEOUT = 5000;
-/** Milliseconds that a client may take for its answer; while the server closes, less. */
+/** Milliseconds that a client may take to receive the answer; shorter while the server closes. */
 const ANSWER_TIMEOUT = 10_000;
 const ANSWER_TIMEOUT_CLOSING = 1000;
-/** Milliseconds that an answer may take to be made while the server closes. */
+/** Milliseconds that a page may take to answer while the server closes. */
 const CLOSE_TIMEOUT = 10_000;
-/** Clients at one time. If one more connects, the one that has been silent longest is closed. */
+/** Limit of connections. If one more connects, the one that has been silent longest is closed. */
 const MAX_CONNECTIONS = 100;
-/** Requests of one client that are not answered yet: no scraper sends a second one before its answer. */
+/** Limit of unanswered requests per client: no scraper sends a second one before its answer. */
 const MAX_UNANSWERED = 4;
 
-/** A server of its own beside the application's, for a few pages. */
+/** A separate HTTP server for a few pages. */
 export class PageServer {
-  /** Resolves when it does not listen any more, and nobody waits for an answer. */
+  /** Resolves when it no longer listens and every client has its answer. */
   readonly closed: Promise<void>;
   private readonly server: Server;
-  /** The open connections, longest silent first, with the unanswered requests of each. */
+  /** Open connections with their unanswered requests, the longest silent first. */
   private readonly unanswered = new Map<Socket, Set<ServerResponse>>();
   private isClosing = false;
-  /** What the requests of one turn of the event loop share. */
+  /** Answers shared by the requests of one turn of the event loop. */
   private readonly shared = new Map<string, Promise<Answer>>();
 
   constructor(private readonly options: ServerOptions) {
@@ -58,8 +58,8 @@ export class PageServer {
   }
 
   /**
-   * @param exclusive - in a worker of Node's cluster: a port of its own, not one that all workers share
-   * @throws what `listen` throws
+   * @param exclusive - in a worker of Node's cluster: gives it its own port, not one that all workers share
+   * @throws the error of `listen`
    */
   async listen(port: number, exclusive: boolean): Promise<void> {
     await new Promise<void>((resolve, reject) => {
@@ -77,14 +77,14 @@ export class PageServer {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Where its first page is, as `http://127.0.0.1:9100/metrics`. */
+  /** URL of the first page, such as `http://127.0.0.1:9100/metrics`. */
   get url(): string {
     const { address, pages } = this.options;
     const [{ path }] = pages;
     return `http://${isIPv6(address) ? `[${address}]` : address}:${this.port}${path}`;
   }
 
-  /** Stops listening at once, and waits for the answers that are being made; for nobody else. */
+  /** Stops listening at once, and waits only for running requests. */
   async close(): Promise<void> {
     if (!this.isClosing) {
       this.isClosing = true;
@@ -100,7 +100,10 @@ export class PageServer {
     await this.closed;
   }
 
-  /** Refusing the new client instead would let a hundred silent ones keep the scraper out. */
+  /**
+   * Closes the longest silent connection. If the new client were refused instead, a hundred silent ones could
+   * lock out the scraper.
+   */
   private makeRoom(): void {
     const sockets = [...this.unanswered.keys()];
     const victim = sockets.find((socket) => this.unanswered.get(socket)?.size === 0) ?? sockets[0];

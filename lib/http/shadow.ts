@@ -1,6 +1,6 @@
 import { isHandler } from './application-routes';
 
-/** The parts of Express's application that are read here. */
+/** The parts of an Express application that this file reads. */
 export interface ExpressLayer {
   readonly route?: {
     readonly path: unknown;
@@ -15,38 +15,41 @@ interface Express {
   readonly _router?: { readonly stack?: unknown };
 }
 
-/** Middleware and routes of Express in their order; none of Fastify, where the most specific route wins. */
+/**
+ * Returns Express's middleware and routes in order. Returns none for Fastify, where the most specific route
+ * wins.
+ */
 export function layersOf(instance: unknown): readonly ExpressLayer[] {
   try {
-    // Express 4 has `_router`, and throws where `router` is looked at; Express 5 has no `_router`.
+    // Express 4 has `_router`, and its getter `router` throws. Express 5 has no `_router`.
     const stack = ((instance as Express)._router ?? (instance as Express).router)?.stack;
     return Array.isArray(stack) ? (stack as ExpressLayer[]) : [];
   } catch {
-    // Express 4 without any layer yet, or another Express than those that are known.
+    // Express 4 without any layer yet, or an unknown version of Express.
     return [];
   }
 }
 
-/** How routes are distinguished. */
+/** Criteria that distinguish routes. */
 export interface KnownRoutes {
   /** Metadata of our own handlers. */
   readonly mark: string;
   /** Layers that were there before Nest bound its middleware and routes. */
   readonly native: ReadonlySet<ExpressLayer>;
-  /** Whether a route of that pattern leaves the request to those after it. */
+  /** Whether a route of that pattern passes the request on. */
   readonly passesOn: (pattern: string) => boolean;
 }
 
-/** A route of Express that a request comes to before ours. */
+/** An Express route that gets the request before ours. */
 export interface FirstRoute {
   readonly pattern: string;
-  /** Whether it may leave the request to those after it: only its answers show that. */
+  /** Whether it may pass the request on: only its answers show that. */
   readonly mayPassOn: boolean;
 }
 
 /**
- * The route of Express that answers GET at a path, as a catch-all of the root module; `undefined` if that is
- * ours. One that may pass the request on is returned only if no other answers it.
+ * Finds the Express route that answers GET at a path before ours, such as a catch-all of the root module. A
+ * route that may pass the request on is returned only if no other route answers it.
  */
 export function firstRoute(
   instance: unknown,
@@ -61,7 +64,7 @@ export function firstRoute(
       if (!answersGet || !layer.match(path)) continue;
       const handlers = route.stack?.map(({ handle }) => handle) ?? [];
       if (handlers.some((handler) => Reflect.hasMetadata(mark, handler))) return unsure;
-      // Nest binds middleware with a method as a route: its handler is not one of a controller.
+      // Nest binds middleware with a method as a route, whose handler does not belong to a controller.
       if (!native.has(layer) && !handlers.some(isHandler)) continue;
       const pattern = String(route.path);
       if (passesOn(pattern)) continue;
@@ -70,7 +73,7 @@ export function firstRoute(
       unsure ??= { pattern, mayPassOn };
     }
   } catch {
-    // Another Express than those that are known: its routes cannot be read.
+    // An unknown version of Express, whose routes cannot be read.
   }
   return unsure;
 }

@@ -18,9 +18,9 @@ import type { MigrationsReport } from '../verdict/report';
 /**
  * Serves the state of every connection: JSON, and a page for a browser.
  *
- * The module registers one if the option `statusPath` is set. To put a guard or a route of your own on
- * it, leave that out, extend this class as {@link MetricsController} is extended, and list the subclass
- * among a module's `controllers`.
+ * The module registers one if the option `statusPath` is set. To add a guard or your own route, do not
+ * set it. Extend this class like {@link MetricsController} instead, and list the subclass
+ * in a module's `controllers`.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ export class MigrationsStatusController {
     @Inject(HttpAdapterHost) readonly host: HttpAdapterHost,
   ) {}
 
-  /** Answers with the report; interceptors see no body, and cannot wrap it. */
+  /** Answers with the report. Interceptors get no body, so they cannot wrap it. */
   @Get()
   @SetMetadata(OWN_ROUTE, true)
   @UseGuards(BEFORE_INTERCEPTORS)

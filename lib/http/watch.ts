@@ -2,10 +2,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { joinPath } from './application-routes';
 
 /**
- * Listens to the HTTP server until GET at a path is answered with 200. Answers nothing itself.
+ * Watches the HTTP server until a GET at a path is answered with 200. It never answers itself.
  *
- * @param timesMade - how often the content was made that is looked for; `undefined` while there is none
- * @param onMissing - called if it was not made for that answer
+ * @param timesMade - how often the expected content was produced; `undefined` while there is none
+ * @param onMissing - called if that answer was sent without producing it
  */
 export function watchAnswer(
   server: Server,
@@ -24,6 +24,6 @@ export function watchAnswer(
       if (timesMade() === before) onMissing();
     });
   };
-  // Before the application, whose handler may make it in the same turn.
+  // Before the application's listener, which may produce the content in the same turn.
   server.prependListener('request', listener);
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** By the list of names, which stays the same object from reading to reading. */
+/** Keyed by the list of names, which stays the same object while nothing changes. */
 const fingerprints = new WeakMap<readonly string[], string>();
 
-/** A short hash of the defined names: equal wherever the same migrations are defined. */
+/** Returns a short hash of the defined names: equal on all instances that define the same migrations. */
 export function fingerprint(defined: readonly string[]): string {
   let hash = fingerprints.get(defined);
   if (hash === undefined) {

@@ -1,4 +1,4 @@
-/** What every metric's name begins with: `[namespace_]prefix`. */
+/** The start of every metric's name: `[namespace_]prefix`. */
 export interface MetricNaming {
   namespace?: string | undefined;
   /** @defaultValue `'typeorm'` */
@@ -28,12 +28,12 @@ const NAMES = {
 /** Key of a metric in {@link METRIC_NAMES} and {@link metricNames}. */
 export type MetricKey = keyof typeof NAMES;
 
-/** What every name begins with. */
+/** Returns the start of every metric's name. */
 export function familyOf({ namespace, prefix = 'typeorm' }: MetricNaming): string {
   return namespace === undefined ? prefix : `${namespace}_${prefix}`;
 }
 
-/** The metrics' names under a namespace and a prefix. */
+/** Returns the metrics' names for a namespace and a prefix. */
 export function metricNames({ namespace, prefix }: MetricNaming): Readonly<Record<MetricKey, string>> {
   const start = familyOf({ namespace, prefix });
   return Object.freeze(
@@ -41,5 +41,5 @@ export function metricNames({ namespace, prefix }: MetricNaming): Readonly<Recor
   ) as Record<MetricKey, string>;
 }
 
-/** The metrics' names as they are by default, for rules, dashboards and tests. */
+/** The metrics' default names, for rules, dashboards and tests. */
 export const METRIC_NAMES = metricNames({});

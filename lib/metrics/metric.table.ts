@@ -5,14 +5,14 @@ import { RUN_BUCKETS, RUN_OUTCOMES, type RunOutcome, type RunTotals } from '../r
 import { fingerprint } from './fingerprint';
 import type { MetricKey } from './metric.names';
 
-/** How one value is made of those of several workers. */
+/** How the values of several workers are combined. */
 export type Aggregator = 'max' | 'min' | 'sum';
 
-/** What every metric family has; its samples also have the label `connection`. */
+/** Properties of a metric family. Every sample also has the label `connection`. */
 interface MetricRow {
   readonly key: MetricKey;
   readonly help: string;
-  /** As OpenTelemetry writes units. */
+  /** Unit in OpenTelemetry's notation. */
   readonly unit?: '{migration}' | 's';
   readonly aggregator: Aggregator;
   /** Labels beside `connection`. */
@@ -21,14 +21,14 @@ interface MetricRow {
 
 export interface MigrationGauge extends MetricRow {
   readonly labels?: (snapshot: Snapshot) => Readonly<Record<string, string>>;
-  /** `undefined` leaves the sample out. */
+  /** Returns the value; `undefined` omits the sample. */
   readonly value: (snapshot: Snapshot) => number | undefined;
 }
 
 /** Value of the two gauges of django-prometheus while the database cannot be read. */
 const NOT_READABLE = -1;
 
-/** What was read; `undefined` if the newest collection failed, or there is none yet. */
+/** Returns the state; `undefined` if the newest collection failed or none exists yet. */
 function stateOf({ collection }: Snapshot): MigrationState | undefined {
   return collection?.status === 'read' ? collection.state : undefined;
 }
@@ -36,14 +36,17 @@ function stateOf({ collection }: Snapshot): MigrationState | undefined {
 const EARLIEST = Date.UTC(2000);
 const YEAR = 366 * 24 * 3600 * 1000;
 
-/** The time in a migration's name; `undefined` if it is no plausible one: before 2000, or over a year ahead. */
+/**
+ * Returns the time in a migration's name; `undefined` if it is implausible: before 2000, or over a year
+ * ahead.
+ */
 function secondsIn(name: string | undefined): number | undefined {
   if (name === undefined) return undefined;
   const timestamp = migrationTimestamp(name);
   return timestamp >= EARLIEST && timestamp <= Date.now() + YEAR ? timestamp / 1000 : undefined;
 }
 
-/** The gauges, and what each reads. */
+/** The gauges and their values. */
 export const MIGRATION_GAUGES: readonly MigrationGauge[] = [
   {
     key: 'applied',
@@ -127,7 +130,7 @@ export const MIGRATION_GAUGES: readonly MigrationGauge[] = [
   },
 ];
 
-/** The gauges of drift, which are there with the option `drift` only. */
+/** The gauges of drift, which need the option `drift`. */
 export const DRIFT_GAUGES: readonly MigrationGauge[] = [
   {
     key: 'schemaDrift',
@@ -144,7 +147,10 @@ export const DRIFT_GAUGES: readonly MigrationGauge[] = [
   },
 ];
 
-/** The counter beside the gauges. Every reason counts from the start, so that `increase()` sees the first failure. */
+/**
+ * The counter of failed collections. It exports every reason from the start, so that `increase()` sees the
+ * first failure.
+ */
 export const COLLECTION_ERRORS = {
   key: 'collectionErrors',
   help: 'Readings of the migrations that failed',

@@ -1,15 +1,15 @@
 /** Shows the metrics of one monitor somewhere: in a registry, or on a meter. */
 export interface MetricsOutlet {
-  /** Whoever owns it shuts down: the next one takes its place without a warning. */
+  /** The owner shuts down, so the next outlet may take over without a warning. */
   isClosing: boolean;
-  /** Called when the application has started; what is published before is shown then. */
+  /** Called when the application has started. From then on the outlet shows published metrics. */
   open?(): void;
   /**
-   * Shows them from now on, if it does not yet.
+   * Starts to show the metrics, if it does not show them yet.
    *
-   * @throws {@link RegistryInUseError} if somebody else's metrics are in the way
+   * @throws {@link RegistryInUseError} if another owner's metric has one of the names
    */
   publish(): void;
-  /** Shows them no more, for good. */
+  /** Stops showing the metrics for good. */
   withdraw(): void;
 }

@@ -8,15 +8,17 @@ import { ForeignTableError, RecordedMigrations } from './recorded';
 import { joinMigrations, type MigrationState, type OrderedMigrations } from './state';
 
 export interface CollectorOptions {
-  /** Milliseconds that one collection may take. */
+  /** Timeout of one collection, in milliseconds. */
   readonly timeout: number;
-  /** Asked about each connection that had to be opened: whether the pool may keep it. */
+  /** Decides whether the pool may keep a connection that a collection opened. */
   readonly mayStayOpen: (socket: Socket) => boolean;
-  /** Why the DataSource is not connected; `undefined` if nobody knows. */
+  /** Returns the error of the failed connect; `undefined` if it is not known. */
   readonly connectionError: () => unknown;
 }
 
-/** Collects one DataSource's state: what its code defines, joined with what its database has recorded. */
+/**
+ * Collects the state of one DataSource: joins the migrations in its code with those recorded in its database.
+ */
 export class Collector {
   private readonly defined: DefinedMigrations;
   private readonly recorded: RecordedMigrations;
@@ -35,7 +37,7 @@ export class Collector {
     let connection: OwnConnection | undefined;
     let isDestroyed = false;
     const state = this.collect(() => {
-      // Destroyed before it had a connection: its place may be another's by now.
+      // Destroyed before it had a connection. Another collection may already have its place.
       if (isDestroyed) throw new MigrationFailure('timeout');
       return (connection = new OwnConnection(this.dataSource));
     });
@@ -66,11 +68,11 @@ export class Collector {
   private async collect(connect: () => OwnConnection): Promise<MigrationState> {
     const defined = await this.defined.read();
     const recorded = await this.recorded.read(connect()).catch((error: unknown) => {
-      // With nothing to run, runMigrations() succeeds, whosever table it is.
+      // With nothing to run, runMigrations() succeeds even if the table is not TypeORM's.
       if (error instanceof ForeignTableError && defined.names.length === 0) return [];
       throw error;
     });
-    // To compare the names is several times cheaper than to join them, and mostly nothing has changed.
+    // Comparing the names is several times cheaper than joining them, and they rarely change.
     if (this.last?.defined !== defined || !areEqual(this.last.recorded, recorded)) {
       this.last = { defined, recorded, state: joinMigrations(defined, new Set(recorded)) };
     }
@@ -83,7 +85,7 @@ export class Collector {
       if (opened === undefined || this.options.mayStayOpen(opened)) await connection?.release();
       else await connection?.close();
     } catch {
-      // The collection is answered: a connection that cannot be given back is lost already.
+      // The collection has its result. A connection that cannot be released is lost anyway.
     }
   }
 }
@@ -92,7 +94,7 @@ function destroyed(connection: OwnConnection | undefined): boolean {
   try {
     return connection?.destroy() ?? true;
   } catch {
-    // A driver's client of another shape than those that are known.
+    // An unknown version of a driver can have a client of another shape.
     return false;
   }
 }

@@ -4,37 +4,37 @@ import { clock, waitUnref } from '../clock';
 import { MigrationFailure } from './failure';
 import { type ConnectionPool, poolOf } from './pool';
 
-/** Milliseconds between two looks whether a transaction of the application has ended. */
+/** Milliseconds between two checks whether the application's transaction has ended. */
 const LOOK_EVERY = 10;
-/** Milliseconds that a server may take to close a connection before it is destroyed. */
+/** Milliseconds that a server has to close a connection before the socket is destroyed. */
 const CLOSE_TIMEOUT = 1000;
 
-/** What `QueryRunner.query()` takes beside the statement: its parameters, and whether the result is structured. */
+/** The arguments of `QueryRunner.query()` after the statement. */
 export type QueryArguments = [parameters?: unknown[], isStructured?: boolean];
 
-/** `QueryRunner.query()`, whichever result is asked for. */
+/** `QueryRunner.query()` with any result. */
 export interface Queryable {
   query(statement: string, ...rest: QueryArguments): Promise<unknown>;
 }
 
 /**
- * A connection to the database for one collection, apart from the application's: what is read through
- * it is committed, and it can be destroyed without anybody missing it.
+ * A connection for one collection, separate from the application's. It reads only committed rows, and
+ * destroying it does not affect the application.
  *
- * It uses a query runner of its own. The SQLite drivers have one connection and one query runner for
- * all: there it waits until no transaction of the application is open.
+ * It uses its own query runner. The SQLite drivers share one connection and one query runner: there it waits
+ * until the application has no open transaction.
  */
 export class OwnConnection {
   private readonly runner: QueryRunner;
   private readonly isShared: boolean;
   private readonly pool: ConnectionPool | undefined;
   private connecting: Promise<void> | undefined;
-  /** What the pool lends, from when it begins to connect. */
+  /** The pool's client, set as soon as it begins to connect. */
   private client: unknown;
   private wasOpened = false;
-  /** Given back, closed or destroyed. */
+  /** Whether the connection was released, closed or destroyed. */
   private isGone = false;
-  /** The statement under way. */
+  /** The statement that is running. */
   private statement: string | undefined;
 
   constructor(private readonly dataSource: DataSource) {
@@ -49,7 +49,7 @@ export class OwnConnection {
     return this.runner;
   }
 
-  /** Sends one statement; throws what the driver throws. */
+  /** Sends one statement and passes on the driver's errors. */
   async query<Row>(statement: string, ...rest: QueryArguments): Promise<readonly Row[]> {
     if (this.pool !== undefined) await (this.connecting ??= this.connect(this.pool));
     for (;;) {
@@ -60,21 +60,22 @@ export class OwnConnection {
     }
   }
 
-  /** The socket of a connection that had to be opened for this collection, if it is open still. */
+  /** The open socket of a connection that was opened for this collection. */
   get openedSocket(): Socket | undefined {
     const socket = this.wasOpened ? socketOf(this.client) : undefined;
     return socket?.destroyed === true ? undefined : socket;
   }
 
-  /** Gives the connection back to the pool. */
+  /** Releases the connection to the pool. */
   async release(): Promise<void> {
     if (this.isGone) return;
     this.isGone = true;
-    // What all share is not released: that would drop statements that the application has gathered.
+    // A shared query runner is not released: that would drop statements that the application has gathered in
+    // it.
     if (!this.isShared) await this.runner.release();
   }
 
-  /** Closes the connection instead, and resolves when the server has closed it as well. */
+  /** Closes the connection instead, and resolves when the server has closed it too. */
   async close(): Promise<void> {
     const socket = socketOf(this.client);
     if (socket === undefined || this.pool?.close(this.client, this.runner) !== true) return this.release();
@@ -93,9 +94,9 @@ export class OwnConnection {
   }
 
   /**
-   * Lets go of the connection at once, whatever it is doing.
+   * Destroys the connection at once, even while a statement runs.
    *
-   * @returns whether that was possible; otherwise its statement is still under way
+   * @returns `false` if the driver offers no way to do so: then the statement is still running
    */
   destroy(): boolean {
     if (this.isGone) return true;
@@ -107,7 +108,8 @@ export class OwnConnection {
     try {
       this.pool?.drop(this.client, this.statement);
     } catch {
-      // A client of another shape than those that are known: its connection is gone, whatever its server knows of it.
+      // An unknown version of a driver can have a client of another shape. Its socket is destroyed, and only
+      // the server may notice late.
     }
     return true;
   }
@@ -115,7 +117,7 @@ export class OwnConnection {
   private async connect(pool: ConnectionPool): Promise<void> {
     const before = pool.size;
     const connecting = pool.checkOut(this.runner);
-    // A pool that has to open a connection does so at once: it can be destroyed before it is ready.
+    // The pool opens a new connection in this call, so it can be destroyed before it is ready.
     this.wasOpened = pool.size > before;
     if (this.wasOpened) this.client = pool.newest;
     this.client = await connecting;
@@ -124,7 +126,7 @@ export class OwnConnection {
     throw new MigrationFailure('timeout');
   }
 
-  /** The rows, and whether a transaction began meanwhile, whose own they may be. */
+  /** Returns the rows, and whether they may belong to a transaction that began meanwhile. */
   private async send<Row>(
     statement: string,
     rest: QueryArguments,
@@ -132,7 +134,7 @@ export class OwnConnection {
     this.statement = statement;
     try {
       const rows = (await (this.runner as Queryable).query(statement, ...rest)) as readonly Row[];
-      // Looked at no later than the application, which awaits its own ROLLBACK in the same way.
+      // Check in the same turn in which the application, which awaits its own ROLLBACK, could go on.
       return { rows, mayBeUncommitted: this.isInTransaction() };
     } finally {
       this.statement = undefined;
@@ -145,14 +147,16 @@ export class OwnConnection {
   }
 }
 
-/** Whether a transaction is open that was begun past the query runner; expo and the like do not say. */
+/**
+ * Whether a transaction is open that was begun without the query runner. Expo and similar drivers do not say.
+ */
 function isInRawTransaction({ driver, options }: DataSource): boolean {
   const { databaseConnection } = driver as {
     databaseConnection?: { inTransaction?: boolean; run?: (sql: string) => unknown };
   };
   if (options.type !== 'sqljs') return databaseConnection?.inTransaction === true;
   try {
-    // SQLite refuses a BEGIN within a transaction; this one takes no lock and writes nothing.
+    // SQLite refuses a BEGIN within a transaction. This one takes no lock and writes nothing.
     databaseConnection?.run?.('BEGIN; COMMIT');
     return false;
   } catch {

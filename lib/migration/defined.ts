@@ -4,28 +4,30 @@ import { MigrationFailure } from './failure';
 import { definedTwice, withoutTimestamp } from './invalid';
 import { migrationTimestamp, type OrderedMigrations, orderMigrations } from './state';
 
-/** Migrations looked at before the event loop gets its turn: some milliseconds of work. */
+/** Migrations checked before yielding to the event loop: a few milliseconds of work. */
 const CHUNK = 1000;
 
-/** The migrations of a DataSource when they were put in order, and the names that they gave themselves. */
+/** A DataSource's migrations at the time of sorting, and their own `name` properties. */
 interface Known {
   readonly migrations: readonly MigrationInterface[];
   readonly ownNames: readonly unknown[];
   readonly ordered: OrderedMigrations;
 }
 
-/** Shared by all readers of a DataSource: naming thousands of classes takes longer than reading the database. */
+/**
+ * Shared by all readers of a DataSource: naming thousands of classes takes longer than reading the database.
+ */
 const known = new WeakMap<DataSource, Known>();
 
 /**
  * The migrations that a DataSource's code defines, in the order of their timestamps.
  *
- * The migrations are compared at every call, and named and sorted again only when one has changed.
+ * Each call compares the migrations. They are named and sorted again only if one has changed.
  */
 export class DefinedMigrations {
   private readonly readiness: Readiness;
 
-  /** @param patience - milliseconds that may be waited for files to load */
+  /** @param patience - how long to wait for files to load, in milliseconds */
   constructor(
     private readonly dataSource: DataSource,
     patience = 1000,
@@ -50,7 +52,7 @@ export class DefinedMigrations {
   }
 }
 
-/** How many migrations the code defined when it was last looked at; `undefined` if that was never known. */
+/** Returns how many migrations the code defined at the last read; `undefined` if there was none. */
 export function definedCount(dataSource: DataSource): number | undefined {
   return known.get(dataSource)?.migrations.length;
 }
@@ -70,10 +72,10 @@ function ownNameOf(migration: MigrationInterface): unknown {
 }
 
 /**
- * A migration's name or else its class's name.
+ * Returns each migration's `name`, or else the name of its class.
  *
- * Source: `MigrationExecutor.getMigrations()`. TypeORM 0.3 takes the class's name for an empty name as
- * well (`||`), 1.x does not (`??`).
+ * Source: `MigrationExecutor.getMigrations()`. For an empty name, TypeORM 0.3 also uses the class's name
+ * (`||`); 1.x does not (`??`).
  */
 function namesOf(migrations: readonly MigrationInterface[], dataSource: DataSource): string[] {
   const isVersion03 = 'name' in dataSource;
@@ -88,7 +90,7 @@ export function areEqual(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((name, index) => name === b[index]);
 }
 
-/** The names, each once. */
+/** Returns the distinct names, or throws the error that TypeORM would cause. */
 async function validNames(
   names: readonly string[],
   migrations: readonly MigrationInterface[],
@@ -105,18 +107,18 @@ async function validNames(
 }
 
 /**
- * Tells whether `initialize()` has filled `migrations`. `isInitialized` does not: it is set after the
- * connection is made and before entities and migrations are loaded.
+ * Detects whether `initialize()` has filled `migrations`. `isInitialized` is not enough: TypeORM sets it
+ * after connecting and before it loads entities and migrations.
  *
- * `initialize()` replaces the array `migrations`, even with an empty one: an array that was there before it
- * is not filled. If the DataSource was connected before anybody looked, an empty array may be either.
- * Then TypeORM is asked what it makes of the DataSource's options.
+ * `initialize()` always replaces the array `migrations`, even with an empty one. So the array from before
+ * `initialize()` is not filled. If the DataSource was already connected at the first read, an empty array is
+ * ambiguous. Then TypeORM builds the migrations of the DataSource's options once more, to count them.
  */
 class Readiness {
   /** The array that `initialize()` has not replaced yet. */
   private unfilled: object | undefined;
   private wasFilled = false;
-  /** The question to TypeORM that is not answered yet. */
+  /** The count that is still running in TypeORM. */
   private asking: Promise<boolean> | undefined;
 
   constructor(
@@ -135,12 +137,12 @@ class Readiness {
     if (this.unfilled === migrations) return false;
     if (this.wasFilled || migrations.length > 0) return true;
     this.asking ??= this.definesNone().finally(() => (this.asking = undefined));
-    // A file that never finishes loading is not waited for.
+    // Bounded, because a file may never finish loading.
     const definesNone = await within(this.patience, this.asking, () => undefined);
     return definesNone === true || this.dataSource.migrations !== migrations;
   }
 
-  /** Whether `initialize()` leaves `migrations` empty; `false` as well if that is not known yet. */
+  /** Whether `initialize()` leaves `migrations` empty; also `false` while that is not known. */
   private async definesNone(): Promise<boolean> {
     const { migrations, options } = this.dataSource;
     const configured = listOf(options.migrations);
@@ -154,7 +156,9 @@ class Readiness {
     return false;
   }
 
-  /** Whether TypeORM has begun to load migrations: nobody else may load them before its entities. */
+  /**
+   * Whether TypeORM has begun to load migrations. Loading them before its entities would change the order.
+   */
   private async hasLoadedEntities(): Promise<boolean> {
     const { entityMetadatas, options } = this.dataSource;
     if (entityMetadatas.length > 0) return true;
@@ -162,9 +166,9 @@ class Readiness {
     return areGlobs(loadedFirst) && this.matchNothing(loadedFirst);
   }
 
-  /** Whether no file matches any of these globs. Loads nothing. */
+  /** Whether no file matches any of these globs. Loads no file. */
   private async matchNothing(globs: readonly unknown[]): Promise<boolean> {
-    // TypeORM logs what it has found before it loads any of it.
+    // TypeORM logs the files that it found before it loads the first one.
     const stopIfFound = (_level: string, message: string) => {
       if (!message.startsWith('No classes were found')) throw new MigrationFailure('uninitialized');
     };
@@ -172,8 +176,10 @@ class Readiness {
   }
 
   /**
-   * How many migrations TypeORM makes of a list; `undefined` if it fails. TypeORM's own method does it on an
-   * object in the DataSource's place. The files are those that `initialize()` loads: a module is loaded once.
+   * Counts the migrations that TypeORM builds from a list; `undefined` if it fails.
+   *
+   * TypeORM's own method runs on an object in place of the DataSource. It loads the same files as
+   * `initialize()`, and Node loads a module only once.
    */
   private async build(
     migrations: readonly unknown[],
@@ -189,7 +195,7 @@ class Readiness {
         entityMetadatasMap: new Map(),
         migrations: [],
       };
-      // Properties of its own: what is assigned to them reaches neither the DataSource nor a proxy around it.
+      // Own properties, so that assignments reach neither the DataSource nor a proxy around it.
       const standIn = Object.create(dataSource, Object.getOwnPropertyDescriptors(own)) as typeof own;
       await (standIn as unknown as { buildMetadatas(): Promise<void> }).buildMetadatas();
       return standIn.migrations.length;
@@ -203,7 +209,7 @@ function areGlobs(list: readonly unknown[]): boolean {
   return list.every((entry) => typeof entry === 'string');
 }
 
-/** Options of TypeORM hold lists or objects. */
+/** TypeORM accepts a list or an object here. */
 function listOf(option: unknown): unknown[] {
   return typeof option === 'object' && option !== null ? Object.values(option) : [];
 }

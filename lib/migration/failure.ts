@@ -13,14 +13,14 @@ export const FAILURE_REASONS = [
 /** Why a connection's migrations could not be read. */
 export type FailureReason = (typeof FAILURE_REASONS)[number];
 
-/** A failure that was understood before any driver saw it. */
+/** A failure with a known reason that did not come from a driver. */
 export class MigrationFailure extends Error {
   constructor(readonly reason: FailureReason) {
     super(reason);
   }
 }
 
-/** What a driver's error may carry; none of it can be relied on. */
+/** Properties that a driver's error may have, each of any type. */
 interface DriverError {
   code?: unknown;
   errno?: unknown;
@@ -29,7 +29,7 @@ interface DriverError {
   name?: unknown;
 }
 
-/** Drivers' string codes: Node's, SQLSTATE, MySQL's, SQLite's, Oracle's, node-postgres' and mssql's. */
+/** String codes of Node, SQLSTATE, MySQL, SQLite, Oracle, node-postgres and mssql. */
 const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
   [
     /^(57014|55P03|ER_QUERY_INTERRUPTED|ER_(LOCK_WAIT|QUERY|STATEMENT)_TIMEOUT|PROTOCOL_SEQUENCE_TIMEOUT)$/,
@@ -44,7 +44,7 @@ const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
   [/^E(NOTOPEN|NOENT|NOTDIR|NOTSOCK|ACCES|PERM|INVAL|MFILE|NFILE|CLOSE)$/, 'unreachable'],
   [/^E(NODATA|SERVFAIL|REFUSED|BADRESP|BADNAME)$/, 'unreachable'],
   [/^ERR_(SSL|TLS|OSSL|SOCKET|STREAM|INVALID_URL)/, 'unreachable'],
-  // Why OpenSSL refuses a certificate.
+  // OpenSSL's codes for a refused certificate.
   [/^(CERT_|CRL_|ERROR_IN_C|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED)/, 'unreachable'],
   [/^(INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|UNSPECIFIED)$/, 'unreachable'],
   [/^(PROTOCOL_|POOL_|HANDSHAKE_|SQLITE_(CANTOPEN|IOERR))/, 'unreachable'],
@@ -67,18 +67,18 @@ const REASON_BY_CODE: readonly (readonly [RegExp, FailureReason])[] = [
   ],
 ];
 
-/** Numbers mean something else in each driver: SQL Server's and HANA's errors, MongoDB's, gRPC's status. */
+/** Numeric codes differ by driver: SQL Server's and HANA's errors, MongoDB's, gRPC's status. */
 const REASON_BY_NUMBER: Readonly<Record<string, Readonly<Record<number, FailureReason>>>> = {
   mssql: { 229: 'denied', 230: 'denied', 916: 'denied', 18456: 'denied', 1222: 'timeout' },
   sap: { 10: 'denied', 258: 'denied', '-10709': 'unreachable', 131: 'timeout' },
   mongodb: { 13: 'denied', 18: 'denied', 8000: 'denied', 50: 'timeout' },
   spanner: { 4: 'timeout', 7: 'denied', 14: 'unreachable', 16: 'denied' },
-  // max_statement_time, of which mysql2 knows no name.
+  // max_statement_time: mysql2 has no name for this code.
   mariadb: { 1969: 'timeout' },
   mysql: { 1969: 'timeout' },
 };
 
-/** For what carries no code at all, with the word that a log shows instead; without one, the error's class. */
+/** For errors without a code. The third entry is the word for the log; the default is the error's class. */
 const REASON_BY_TEXT: readonly (readonly [RegExp, FailureReason, string?])[] = [
   [/query read timeout/i, 'timeout', 'query-timeout'],
   [/timeout expired|timeout exceeded when trying to connect/i, 'timeout', 'connect-timeout'],
@@ -106,16 +106,16 @@ const REASON_BY_TEXT: readonly (readonly [RegExp, FailureReason, string?])[] = [
   ],
 ];
 
-/** Why a collection failed, and what a log may say about it beyond that. */
+/** Why a collection failed, with a detail that is safe to log. */
 export interface Failure {
   readonly reason: FailureReason;
   readonly detail?: string;
 }
 
 /**
- * Explains what was thrown, whatever it is: an error whose properties throw is `other`.
+ * Explains any thrown value. An error whose properties throw is `other`.
  *
- * @param type - the DataSource's `options.type`: drivers share numbers, not their meaning
+ * @param type - the DataSource's `options.type`: two drivers use one number with different meanings
  */
 export function failureOf(error: unknown, type: string): Failure {
   try {
@@ -191,12 +191,12 @@ export function isMissingColumn(error: unknown, type: string): boolean {
   }
 }
 
-/** The longest of MySQL has 63 letters. */
+/** MySQL's longest code has 63 letters. */
 const CODE = /^[\w-]{1,64}$/;
 
 /**
- * What a log may say about a failure: our own message, or else the driver's code, our word for it, or
- * the error's class. A driver's message may name hosts and users or quote SQL, and is kept back.
+ * Returns the detail that a log may show: our own message, the driver's code, our word for it, or the error's
+ * class. A driver's message can contain hosts, users or SQL, so it is never shown.
  */
 function failureDetail(error: unknown): string | undefined {
   if (error instanceof InvalidMigrationsError) return error.message;
@@ -207,17 +207,17 @@ function failureDetail(error: unknown): string | undefined {
   return details.map(text).find((detail) => CODE.test(detail));
 }
 
-/** A code or message counts only if it is a string or a number. */
+/** Ignores a code or message that is neither a string nor a number. */
 function text(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
-/** Wrappers to look through at most: a longer chain is circular. */
+/** Limit of nested errors: a longer chain is circular. */
 const DEEPEST = 8;
 
 /**
- * The error that says most. TypeORM wraps what a driver throws, Node gathers what each address of a host
- * threw, and MongoDB's driver keeps the code in the cause of a cause.
+ * Finds the most specific error. TypeORM wraps the driver's error, Node gathers one error per address of a
+ * host, and MongoDB's driver keeps the code in the cause of a cause.
  */
 function driverError(thrown: unknown): DriverError {
   let error = thrown;

@@ -1,10 +1,10 @@
 import type { MigrationInterface } from 'typeorm';
 import { InvalidMigrationsError } from '../prometheus-migrations.errors';
 
-/** A shorter name is none that a person gave a class: a minifier did. */
+/** A shorter class name comes from a minifier, not from a person. */
 const SHORTEST_NAME = 4;
 
-/** Why TypeORM refuses a class that its option `migrations` finds, whose name has no timestamp, and what to do. */
+/** Explains that TypeORM refuses a class whose name has no timestamp, and how to fix it. */
 export function withoutTimestamp(name: string, migration: MigrationInterface): InvalidMigrationsError {
   if (!isMigration(migration)) {
     return new InvalidMigrationsError(
@@ -22,7 +22,7 @@ export function withoutTimestamp(name: string, migration: MigrationInterface): I
   );
 }
 
-/** Why TypeORM refuses two migrations of one name, and what to do. */
+/** Explains that TypeORM refuses two migrations with one name, and how to fix it. */
 export function definedTwice(
   name: string,
   first: MigrationInterface | undefined,

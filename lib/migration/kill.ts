@@ -2,12 +2,12 @@ import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { clock } from '../clock';
 
-/** Milliseconds that the server may take to answer and to end the statement. */
+/** Milliseconds that the server has to answer and to end the statement. */
 const KILL_TIMEOUT = 5000;
 
-/** What mysql2's and mysql's connections have in common. */
+/** The common part of mysql2's and mysql's connections. */
 interface MysqlConnection extends EventEmitter {
-  /** Only a connection of a pool has it. */
+  /** Only pool connections have it. */
   readonly _removeFromPool?: unknown;
   readonly threadId?: unknown;
   readonly config?: object;
@@ -16,21 +16,23 @@ interface MysqlConnection extends EventEmitter {
   query(sql: string, values: readonly unknown[], callback: (error: unknown, rows: unknown) => void): void;
 }
 
-/** What differs from the client's own options. */
+/** Overrides of the client's own options. */
 const OWN_OPTIONS: PropertyDescriptorMap = {
-  // The driver's own timer would keep a process alive that shuts down while the server is silent.
+  // The driver's own timer would keep a process alive while the server is silent.
   connectTimeout: { value: 0 },
-  // The application's functions are for its own statements and rows.
+  // The application's functions expect only its own statements and rows.
   queryFormat: { value: undefined },
   typeCast: { value: true },
 };
 
 /**
- * Ends a statement on MySQL or MariaDB whose client was destroyed. While it waits for a lock, MySQL does
- * not notice that the client is gone, and each reading that is abandoned would leave a connection behind.
+ * Ends a statement on MySQL or MariaDB whose client was destroyed. While a statement waits for a lock, MySQL
+ * does not notice that the client has disconnected. Each abandoned collection would then leave a connection
+ * behind.
  *
- * It takes a connection of its own, made as the client was made, and not one of the application's pool.
- * After a failover another connection may have the client's number, so the statement must be the same.
+ * It opens a separate connection with the client's configuration, so it takes none from the application's
+ * pool. After a failover, another connection may have the client's id. So the id and the statement must
+ * match.
  */
 export function killStatement(client: unknown, statement: string): void {
   const { threadId, config } = client as MysqlConnection;
@@ -45,7 +47,7 @@ export function killStatement(client: unknown, statement: string): void {
   };
   own.on('error', end);
   own.query(
-    // An instrumentation may have put a comment before or behind the statement.
+    // An instrumentation may have added a comment before or after the statement.
     'SELECT id FROM information_schema.processlist WHERE id = ? AND instr(info, ?) > 0',
     [threadId, statement],
     (error, rows) => {
@@ -58,7 +60,9 @@ export function killStatement(client: unknown, statement: string): void {
 
 type ConnectionClass = new (options: { config: unknown }) => MysqlConnection;
 
-/** The driver's connection class, which the classes of a pool's connections extend: one, or two in mysql2 3.11 to 3.19. */
+/**
+ * Finds the driver's base connection class. Pool connections extend it once, or twice in mysql2 3.11 to 3.19.
+ */
 function connectionClassOf(client: MysqlConnection): ConnectionClass {
   let prototype = client;
   while (prototype._removeFromPool !== undefined)

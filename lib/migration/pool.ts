@@ -3,24 +3,24 @@ import type { Driver, QueryRunner } from 'typeorm';
 import { clock } from '../clock';
 import { killStatement } from './kill';
 
-/** What a collection has to know of the pool that its connection comes from. */
+/** The parts of a connection pool that a collection uses. */
 export interface ConnectionPool {
   /** Connections that are open or being opened. */
   readonly size: number;
   /** The client that was opened last. */
   readonly newest: unknown;
-  /** Takes a connection to the master for a query runner, and resolves with its client. */
+  /** Checks out a connection to the master for a query runner, and resolves with its client. */
   checkOut(runner: QueryRunner): Promise<unknown>;
   /**
-   * Ends a client that is lent out, so that the pool forgets it.
+   * Ends a checked-out client and removes it from the pool.
    *
-   * @returns `false` if somebody waits for it: then it is given back instead
+   * @returns `false` if the application waits for a client: then release it instead
    */
   close(client: unknown, runner: QueryRunner): boolean;
   /**
-   * Tells the pool and the server that a client was destroyed, where they notice it late.
+   * Notifies the pool and the server of a destroyed client, if they would notice it late.
    *
-   * @param statement - the one under way on it, if there is one
+   * @param statement - the statement that was running on it
    */
   drop(client: unknown, statement: string | undefined): void;
 }
@@ -38,9 +38,9 @@ interface PostgresClient {
   readonly secretKey?: unknown;
 }
 
-/** Code of the message of PostgreSQL's protocol that takes the place of a start-up. */
+/** Code of PostgreSQL's CancelRequest message, which replaces the start-up message. */
 const CANCEL_REQUEST = 80_877_102;
-/** Milliseconds that the server may take for it. */
+/** Milliseconds that the server has for it. */
 const CANCEL_TIMEOUT = 1000;
 
 interface MysqlQueue {
@@ -55,15 +55,15 @@ interface MysqlPool {
 }
 
 interface PooledDriver {
-  /** Of PostgreSQL and CockroachDB. */
+  /** PostgreSQL and CockroachDB. */
   readonly master?: PostgresPool;
-  /** Of MySQL and MariaDB. */
+  /** MySQL and MariaDB. */
   readonly pool?: MysqlPool;
-  /** The same with `replication`. */
+  /** MySQL and MariaDB with `replication`. */
   readonly poolCluster?: { readonly _nodes?: { readonly MASTER?: { readonly pool: MysqlPool } } };
 }
 
-/** The pool of a driver that has one of a known kind: node-postgres', mysql2's or mysql's. */
+/** Returns the driver's pool if it is node-postgres', mysql2's or mysql's. */
 export function poolOf(driver: Driver): ConnectionPool | undefined {
   const { master, pool, poolCluster } = driver as PooledDriver;
   if (Array.isArray(master?._clients)) return new Postgres(master);
@@ -96,7 +96,9 @@ class Postgres implements ConnectionPool {
     return true;
   }
 
-  /** A backend that waits for a lock learns only when it writes that its client is gone. */
+  /**
+   * A backend that waits for a lock notices a lost client only at its next write, so its query is cancelled.
+   */
   drop(client: unknown): void {
     const { host, port, processID, secretKey } = client as PostgresClient;
     if (typeof processID !== 'number' || typeof secretKey !== 'number') return;
@@ -141,7 +143,7 @@ class Mysql implements ConnectionPool {
     return true;
   }
 
-  /** A pool that is ended before it notices fails with the error of the destroyed client. */
+  /** Removed right away: a pool that ends before it notices fails with the destroyed client's error. */
   drop(client: unknown, statement: string | undefined): void {
     (client as { _removeFromPool?: () => void })._removeFromPool?.();
     if (statement !== undefined) killStatement(client, statement);
@@ -149,8 +151,8 @@ class Mysql implements ConnectionPool {
 }
 
 /**
- * The master of a `PoolCluster`, asked directly: the cluster counts failed connects and removes a node
- * after five, for the application as well.
+ * The master's pool of a `PoolCluster`, used directly: the cluster counts failed connects, and after five it
+ * removes the node for the application too.
  */
 class MysqlNode extends Mysql {
   override async checkOut(runner: QueryRunner): Promise<unknown> {

@@ -2,45 +2,45 @@ import { clock } from '../clock';
 import type { Failure } from './failure';
 import type { MigrationState } from './state';
 
-/** What one read of one connection came to. The same object is given out until a newer one is known. */
+/** The result of one read of one connection. The same object is used until a newer one exists. */
 export type Collection = {
-  /** Of two collections of one connection, the one with the higher number began later. */
+  /** Start order: of two collections of one connection, the higher number began later. */
   readonly sequence: number;
-  /** When it began, in milliseconds of the monotonic clock. */
+  /** Start, in milliseconds of the monotonic clock. */
   readonly startedAt: number;
-  /** Unix time in milliseconds at which it was known. */
+  /** End, as Unix time in milliseconds. */
   readonly at: number;
   readonly durationSeconds: number;
 } & ({ readonly status: 'read'; readonly state: MigrationState } | ({ readonly status: 'failed' } & Failure));
 
-/** One try to read a connection. */
+/** One attempt to read a connection. */
 export interface Attempt {
   readonly state: Promise<MigrationState>;
-  /** Resolves when it holds no connection any more; never rejects. */
+  /** Resolves when the attempt no longer holds a connection; never rejects. */
   readonly released: Promise<void>;
   /**
-   * Closes the connection that it uses.
+   * Closes the attempt's connection.
    *
-   * @returns whether that was possible; otherwise its statement is still under way
+   * @returns `false` if that is not possible: then its statement is still running
    */
   destroy(): boolean;
 }
 
-/** Who holds a place among the statements under way, or waits for one. */
+/** A collection that holds a place among the running statements, or waits for one. */
 export interface PlaceHolder {
-  /** Called when the place is there. */
+  /** Called when the place is free. */
   start(): void;
-  /** Whether nobody waits for its answer any more. */
+  /** Whether it has timed out and still runs. */
   readonly isOverdue: boolean;
-  /** @returns whether its statement is under way no more */
+  /** @returns Whether its statement no longer runs. */
   letGo(): boolean;
 }
 
-/** Bounds how many statements are under way at one time, over all connections. */
+/** Limits how many statements run at one time, over all connections. */
 export interface Places {
   enter(holder: PlaceHolder): void;
   leave(holder: PlaceHolder): void;
-  /** A holder has become overdue. */
+  /** Checks the places again after a holder became overdue. */
   review(): void;
 }
 
@@ -48,7 +48,7 @@ export interface ReaderOptions {
   /** Milliseconds after which a collection counts as failed. */
   readonly timeout: number;
   readonly places: Places;
-  /** Begins to read the connection. */
+  /** Starts an attempt to read the connection. */
   begin(): Attempt;
   /** Explains why an attempt failed; never throws. */
   explain(error: unknown): Failure;
@@ -56,9 +56,9 @@ export interface ReaderOptions {
   onCollection(collection: Collection): void;
 }
 
-/** An unanswered collection is abandoned after so many time-outs, so that a fresh connection is tried. */
+/** After so many timeouts, an unanswered collection is abandoned and a new connection is tried. */
 const ABANDONED_AFTER_TIMEOUTS = 10;
-/** Collections that may be unanswered at one time: the one that counts, and one that was abandoned. */
+/** Limit of unanswered collections: the current one, and one that was abandoned. */
 const MAX_OUTSTANDING = 2;
 
 type Result = { status: 'read'; state: MigrationState } | ({ status: 'failed' } & Failure);
@@ -68,25 +68,25 @@ const TIMED_OUT: Result = { status: 'failed', reason: 'timeout' };
 let started = 0;
 
 /**
- * Reads one connection, one collection at a time. The time-out answers those who wait, but does not
- * clear the way: a database that hangs is not asked again until it has answered or was abandoned.
+ * Reads one connection, one collection at a time. The timeout answers the callers, but the collection goes
+ * on: a database that hangs gets no second query until it answers or the first is abandoned.
  */
 export class MigrationReader {
-  /** The newest collection that is known. */
+  /** The newest finished collection. */
   latest: Collection | undefined;
 
   private current: Flight | undefined;
-  /** Collections that the database has not answered; one whose connection was destroyed is among them. */
+  /** Collections without an answer of the database, including those whose connection was destroyed. */
   private readonly outstanding = new Set<Flight>();
-  /** One timer for all collections: to set and clear one for each would cost as much as a small read. */
+  /** One timer for all collections: a timer for each would cost as much as a small read. */
   private alarm: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: ReaderOptions) {}
 
   /**
-   * The collection to wait for, if the newest is older than `maxAge` milliseconds.
+   * Starts or joins a collection if the newest one is older than `maxAge` milliseconds.
    *
-   * @returns `undefined` if the newest one counts
+   * @returns The collection to wait for; `undefined` if there is nothing to wait for.
    */
   refresh(maxAge: number): Flight | undefined {
     if (this.latest !== undefined && isFresh(this.latest, maxAge)) return undefined;
@@ -94,27 +94,27 @@ export class MigrationReader {
     return flight.collection === undefined ? flight : undefined;
   }
 
-  /** Whether a collection is under way, or waits for its place. */
+  /** Whether a collection runs or waits for its place. */
   get isBusy(): boolean {
     return this.current !== undefined;
   }
 
-  /** A collection that begins after this call, unless the one under way hangs. */
+  /** Returns a collection that begins after this call, unless the current one hangs. */
   async now(): Promise<Collection> {
     const before = this.current;
     const first = this.underWay();
     const mayBeOld = first.startedAt !== undefined && first === before;
     const collection = await first.answer();
-    // One that was under way may have looked before the change that the caller wants to see.
+    // A collection that was already running may have read before the change that the caller wants to see.
     const isOld = mayBeOld && !first.wasAbandoned && this.current !== first;
     return isOld ? this.underWay().answer() : collection;
   }
 
-  /** Gives up the collection under way, and forgets the last: those who wait are answered. */
+  /** Abandons the running collection, answers its callers, and forgets the last result. */
   abandon(): void {
     this.latest = undefined;
     for (const flight of this.outstanding) {
-      // If the driver cannot let go of it, its statement is still under way and keeps its place.
+      // If the driver cannot destroy the connection, the statement still runs and keeps its place.
       if (!flight.abandon()) continue;
       if (this.current === flight) this.current = undefined;
       this.drop(flight);
@@ -127,21 +127,21 @@ export class MigrationReader {
     const age = current.startedAt === undefined ? 0 : clock.now() - current.startedAt;
     const patience = ABANDONED_AFTER_TIMEOUTS * this.options.timeout;
     if (age < patience || !this.mayTryAnother(current)) return current;
-    // If the driver cannot let go of the statement, it keeps its place.
+    // If the driver cannot destroy the connection, the statement keeps its place.
     if (current.letGo()) this.options.places.leave(current);
     return this.launch();
   }
 
-  /** Whether one more collection may be unanswered at this time. */
+  /** Whether another collection may start beside the unanswered ones. */
   private mayTryAnother(current: Flight): boolean {
     if (this.outstanding.size < MAX_OUTSTANDING) return true;
     if (![...this.outstanding].every(({ wasLetGo }) => wasLetGo)) return false;
-    // Connections that were destroyed are never answered: only another try can show that the database is back.
+    // A destroyed connection never answers: only another attempt can show that the database is back.
     this.giveUp((flight) => flight !== current);
     return true;
   }
 
-  /** Drops the collections whose answer is not expected any more. */
+  /** Drops the collections that will never be answered. */
   private giveUp(isLost: (flight: Flight) => boolean): void {
     for (const flight of this.outstanding) if (isLost(flight)) this.drop(flight);
   }
@@ -185,12 +185,12 @@ export class MigrationReader {
   }
 
   private land(flight: Flight, isAnswer: boolean): void {
-    // A destroyed connection fails: that is no answer of the database, which may be busy with it still.
+    // A destroyed connection fails. That is not an answer of the database, which may still run the statement.
     if (flight.wasLetGo && !isAnswer) return;
     this.outstanding.delete(flight);
     if (this.current === flight) this.current = undefined;
     if (!isAnswer) return;
-    // The database answers again, so the count of lost collections starts anew.
+    // The database answers again, so older collections no longer count as unanswered.
     this.giveUp((other) => other !== this.current);
   }
 }
@@ -205,13 +205,13 @@ function isFresh(collection: Collection, maxAge: number): boolean {
 interface FlightEvents {
   started(): void;
   answered(collection: Collection): void;
-  /** The attempt has succeeded or failed, however late. */
+  /** The attempt has succeeded or failed, even after the timeout. */
   settled(isAnswer: boolean): void;
-  /** It holds no connection any more. */
+  /** It no longer holds a connection. */
   released(): void;
 }
 
-/** One collection on its way: waiting for its place, under way, answered or timed out, settled. */
+/** One collection through its phases: waiting for its place, running, answered or timed out, settled. */
 export class Flight implements PlaceHolder {
   sequence = 0;
   /** `undefined` until it has its place. */
@@ -228,12 +228,12 @@ export class Flight implements PlaceHolder {
     private readonly events: FlightEvents,
   ) {}
 
-  /** Calls back when it is answered. */
+  /** Calls back when the collection has a result. */
   onAnswer(callback: () => void): void {
     this.waiting.add(callback);
   }
 
-  /** The callback is called no more. */
+  /** Removes a callback of `onAnswer`. */
   forget(callback: () => void): void {
     this.waiting.delete(callback);
   }
@@ -259,9 +259,9 @@ export class Flight implements PlaceHolder {
   }
 
   /**
-   * Answers those who wait, without an event.
+   * Answers the callers without an event.
    *
-   * @returns whether its statement is under way no more
+   * @returns Whether its statement no longer runs.
    */
   abandon(): boolean {
     this.wasAbandoned = true;
@@ -273,12 +273,12 @@ export class Flight implements PlaceHolder {
     if (this.collection !== undefined) return false;
     const now = clock.now();
     const startedAt = (this.startedAt ??= now);
-    // A busy event loop can let the answer overtake the timer.
+    // In a busy event loop, the answer can arrive before the timer fires.
     const outcome = now - startedAt > this.options.timeout ? TIMED_OUT : result;
     const { sequence } = this;
     const at = Date.now();
     const durationSeconds = (now - startedAt) / 1000;
-    // No object spread here: it takes a fifth of a small read.
+    // No object spread here: it would take a fifth of the time of a small read.
     this.collection =
       outcome.status === 'read'
         ? { status: 'read', state: outcome.state, sequence, startedAt, at, durationSeconds }
@@ -303,7 +303,7 @@ export class Flight implements PlaceHolder {
       result = { status: 'failed', ...this.options.explain(error) };
     }
     this.isSettled = true;
-    // Cleared before it is answered: a caller that reads again right away must start a new one.
+    // Clear the flight before resolving: a caller that reads again right away must start a new one.
     this.events.settled(result.status === 'read');
     this.conclude(result);
     await this.attempt?.released;

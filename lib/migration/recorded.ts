@@ -7,10 +7,10 @@ import { type MigrationsTable, migrationsTable } from './table';
 type Connection = Pick<OwnConnection, 'query' | 'queryRunner'>;
 type Names = readonly string[];
 
-/** What the last read found; `unseen`: the table has to be looked for. */
+/** Result of the last read; `unseen` means that the table has to be located first. */
 type Known = 'unseen' | 'missing' | 'empty' | 'rows';
 
-/** The table has no column `name`, or one that holds no text: it is the application's own, or another tool's. */
+/** Thrown if the table has no column `name` of text: it belongs to the application or to another tool. */
 export class ForeignTableError extends InvalidMigrationsError {
   constructor(path: string) {
     super(
@@ -20,7 +20,10 @@ export class ForeignTableError extends InvalidMigrationsError {
   }
 }
 
-/** Names from which on one array is read faster than as many rows: the server takes longer to make it. */
+/**
+ * From this count on, one array is read faster than rows. Below it, the server takes longer to build the
+ * array.
+ */
 const MANY = 40;
 
 /** Reads the names that a database has recorded as applied. Never writes. */
@@ -28,11 +31,11 @@ export class RecordedMigrations {
   private known: Known = 'unseen';
   private hasAnswered = false;
   private made: { readonly of: readonly unknown[]; readonly table: MigrationsTable } | undefined;
-  /** Where the table was found, if the DataSource names no schema. */
+  /** The table's schema, if the DataSource names none. */
   private schema: string | undefined;
-  /** Not on Redshift, nor for a role from which catalogue functions were revoked. */
+  /** `false` on Redshift, and for a role that may not call catalogue functions. */
   private canProbe = true;
-  /** Whether the names can be read as one array, how many there were, and what the array was when it was read last. */
+  /** Whether the names can be read as one array; their number, and the last array. */
   private canAggregate = false;
   private count = 0;
   private array: { readonly text: string; readonly names: Names } | undefined;
@@ -40,9 +43,9 @@ export class RecordedMigrations {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
-   * Reads the names, unordered and maybe twice. Sends one statement once the table has been seen. A
-   * missing table means that nothing is applied; a table that may not be read is a failure. Throws what
-   * the driver throws.
+   * Reads the names, unordered and possibly with duplicates. Once it has seen the table, it sends one
+   * statement. A missing table means that nothing is applied; an unreadable table is a failure. Passes on the
+   * driver's errors.
    *
    * @throws {@link ForeignTableError} if the table is not TypeORM's
    */
@@ -61,7 +64,7 @@ export class RecordedMigrations {
     return names ?? [];
   }
 
-  /** The statements, rebuilt when the DataSource's options have changed. */
+  /** Returns the statements, rebuilt if the DataSource's options have changed. */
   private currentTable(): MigrationsTable {
     const { driver, options } = this.dataSource;
     const { schema } = driver.options as { schema?: string };
@@ -75,7 +78,7 @@ export class RecordedMigrations {
     return this.dataSource.options.type;
   }
 
-  /** Names of a table that was there; `undefined` if it is missing now. */
+  /** Returns the names of a table that existed; `undefined` if it is missing now. */
   private async readAgain(
     table: MigrationsTable,
     connection: Connection,
@@ -95,7 +98,7 @@ export class RecordedMigrations {
     return isDoubtful ? this.lookFor(table, connection, false) : this.namesIn(names);
   }
 
-  /** Names of a table that had rows, parsed only if they have changed. */
+  /** Returns the names of a table that had rows; parses them only if they have changed. */
   private async readArray(table: MigrationsTable, connection: Connection): Promise<Names | undefined> {
     const rows = await this.tryToAsk<{ names: string | null }>(
       connection,
@@ -105,7 +108,7 @@ export class RecordedMigrations {
     // Dropped, reverted or hidden by a policy since: that needs a closer look.
     if (typeof text !== 'string') {
       const names = await this.lookFor(table, connection, false);
-      // The table is readable, so the function is not: it was revoked.
+      // The table is readable, so the role may no longer call the function.
       if (rows === undefined && names !== undefined) this.canAggregate = false;
       return names;
     }
@@ -113,7 +116,7 @@ export class RecordedMigrations {
     return this.array.names;
   }
 
-  /** Names of a table that may be missing; `undefined` if it is. */
+  /** Returns the names of a table that may be missing; `undefined` if it is. */
   private async lookFor(
     table: MigrationsTable,
     connection: Connection,
@@ -121,13 +124,13 @@ export class RecordedMigrations {
   ): Promise<Names | undefined> {
     if (wasMissing && table.poll !== undefined) {
       const rows = await connection.query<{ found: unknown }>(table.poll);
-      if (rows.length === 0 ? !table.tellsGone : rows[0]?.found == null) return undefined;
+      if (rows.length === 0 ? !table.noRowMeansNoDatabase : rows[0]?.found == null) return undefined;
     }
     if (!(await this.locate(table, connection))) return undefined;
     const names = await this.select(connection, table.select(this.schema));
     if (names !== undefined) return this.namesIn(names);
     if (table.missingMayBeDenied) throw new MigrationFailure('denied');
-    if (this.hasAnswered && table.tellsGone && table.poll !== undefined) {
+    if (this.hasAnswered && table.noRowMeansNoDatabase && table.poll !== undefined) {
       const rows = await connection.query(table.poll);
       if (rows.length === 0) throw new MigrationFailure('unreachable');
     }
@@ -141,7 +144,7 @@ export class RecordedMigrations {
     return names;
   }
 
-  /** Whether the table may be there; learns in which schema. */
+  /** Locates the table's schema. `false` if the table is missing. */
   private async locate(
     { path, probe, currentSchema }: MigrationsTable,
     connection: Connection,
@@ -172,7 +175,7 @@ export class RecordedMigrations {
     return true;
   }
 
-  /** `undefined` if the server does not answer this question to this role: `select` may still work. */
+  /** Returns `undefined` if the server refuses this query to this role: `select` may still work. */
   private async tryToAsk<Row>(
     connection: Connection,
     statement: string,
@@ -186,7 +189,7 @@ export class RecordedMigrations {
     }
   }
 
-  /** The names; `undefined` if the table is missing. */
+  /** Returns the names; `undefined` if the table is missing. */
   private async select(connection: Connection, statement = ''): Promise<readonly unknown[] | undefined> {
     try {
       const rows = await connection.query<{ name: unknown }>(statement);
@@ -208,7 +211,7 @@ export class RecordedMigrations {
   }
 }
 
-/** Whatever else stands there is no migration's name: TypeORM compares it with `===`. */
+/** TypeORM compares names with `===`, so a value that is not a string matches no migration. */
 function onlyNames(values: readonly unknown[]): Names {
   return values.every(isString) ? values : values.filter(isString);
 }
@@ -228,5 +231,5 @@ interface MongoRunner {
   };
 }
 
-/** Large enough for the first answer to hold any list of migrations. */
+/** Large enough to get any list of migrations in the first batch. */
 const MONGO_BATCH_SIZE = 100_000;

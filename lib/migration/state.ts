@@ -1,21 +1,21 @@
 /** Distinct migrations in the order of their timestamps (equal timestamps: by name). */
 export interface OrderedMigrations {
   readonly names: readonly string[];
-  /** Milliseconds since the epoch, name by name. */
+  /** Milliseconds since the epoch, one for each name. */
   readonly timestamps: readonly number[];
 }
 
 /**
- * What the code defines, joined with what the database has recorded.
+ * The migrations in the code, joined with those recorded in the database.
  *
  * Every list holds distinct names in the order of their timestamps (equal timestamps: by name).
  */
 export interface MigrationState {
   /** Defined in the code. */
   readonly defined: readonly string[];
-  /** Recorded in the database, whether the code still defines them or not. */
+  /** Recorded in the database, including those that the code no longer defines. */
   readonly applied: readonly string[];
-  /** Defined in the code and not recorded: what a deployment still has to run. */
+  /** Defined in the code and not recorded: a deployment still has to run them. */
   readonly unapplied: readonly string[];
   /** Recorded and not defined in the code: the database is ahead of it. */
   readonly unknown: readonly string[];
@@ -24,7 +24,7 @@ export interface MigrationState {
 }
 
 /**
- * The timestamp that a migration's name ends with, by TypeORM's own rule; `NaN` where there is none.
+ * Returns the timestamp at the end of a migration's name, by TypeORM's own rule; `NaN` if there is none.
  *
  * Source: `MigrationExecutor.getMigrations()` of TypeORM 0.3 and 1.x.
  */
@@ -32,11 +32,11 @@ export function migrationTimestamp(name: string): number {
   return Number.parseInt(name.slice(-13), 10) || Number.NaN;
 }
 
-/** Puts migrations in order, each name once. */
+/** Sorts migrations by timestamp, each name once. */
 export function orderMigrations(names: Iterable<string>): OrderedMigrations {
   const migrations = Array.from(new Set(names), (name) => ({
     name,
-    // A row that somebody wrote by hand need not end with a timestamp: it sorts before all others.
+    // A row written by hand may have no timestamp: it sorts before all others.
     timestamp: migrationTimestamp(name) || 0,
   })).sort((a, b) => a.timestamp - b.timestamp || (a.name < b.name ? -1 : 1));
   return {

@@ -2,48 +2,50 @@ import type { DataSource } from 'typeorm';
 
 /** The statements that read one DataSource's migrations table. None of them writes. */
 export interface MigrationsTable {
-  /** The table as a message names it, as `audit.migrations`. */
+  /** The table's name for messages, such as `audit.migrations`. */
   readonly path: string;
   /**
    * Selects the names of all recorded migrations.
    *
-   * @param schema - where the table was found, if the DataSource names none
+   * @param schema - the schema of the table, if the DataSource names none
    */
   select(schema?: string): string;
   /**
-   * Selects the names of all recorded migrations as the text of one JSON array, `names`: one row is parsed several times
-   * faster than a thousand. Only for a table whose `probe` says that it `aggregates`.
+   * Selects the names of all recorded migrations as one JSON array `names`. One row is parsed several times
+   * faster than a thousand. Only for a table whose `probe` returns `aggregates`.
    */
   readonly selectArray?: (schema?: string) => string;
   /**
-   * Selects the names of a table that was empty, and a row with no name if row level security may hide
-   * others.
+   * Selects the names of a table that was empty, plus a row without a name if row level security may hide
+   * rows.
    */
   readonly selectGuarded?: (schema?: string) => string;
   /**
-   * Looks for the table, without an error in the server's log: no row if it is missing, else one whose
-   * `readable` says whether it may be selected from, `named` whether it has a column `name`, `aggregates` whether that is one of text, and `schema`
-   * where it is. Left out for servers where only `select` itself can distinguish a missing table from a denied one.
+   * Looks for the table without causing an error in the server's log. Returns no row if the table is missing.
+   * Otherwise the row has `schema`, `readable` (may be selected from), `named` (has a column `name`) and
+   * `aggregates` (that column is of text).
+   *
+   * Undefined for servers where only `select` can distinguish a missing table from a denied one.
    */
   readonly probe?: string;
-  /** Tells the `schema` in which TypeORM looks for the table, if the DataSource names none. */
+  /** Returns the `schema` in which TypeORM looks for the table, if the DataSource names none. */
   readonly currentSchema?: string;
   /**
-   * Looks again for a table that was missing, as briefly as possible. A row whose `found` is null: still
-   * missing. No row: see {@link MigrationsTable.tellsGone}.
+   * Looks again for a table that was missing, with the cheapest query. A row whose `found` is null: still
+   * missing. No row: see {@link MigrationsTable.noRowMeansNoDatabase}.
    */
   readonly poll?: string;
-  /** No row of `poll` means that the whole database is gone, or else that the table is still missing. */
-  readonly tellsGone: boolean;
-  /** Whether the server answers the same for a missing table and for one that may not be read. */
+  /** If `true`, no row of `poll` means that the database is missing; otherwise only the table is. */
+  readonly noRowMeansNoDatabase: boolean;
+  /** Whether the server returns the same error for a missing table and for a denied one. */
   readonly missingMayBeDenied: boolean;
 }
 
 /**
- * The statements for a DataSource's own `migrationsTableName`, `schema` and `database`.
+ * Builds the statements for a DataSource's `migrationsTableName`, `schema` and `database`.
  *
- * The table's path is built and quoted as TypeORM does it when it runs migrations, so both always mean
- * the same table (source: `MigrationExecutor` and `QueryBuilder.getTableName()`).
+ * The path is built and quoted as TypeORM does when it runs migrations, so both mean the same table (source:
+ * `MigrationExecutor` and `QueryBuilder.getTableName()`).
  */
 export function migrationsTable(dataSource: DataSource): MigrationsTable {
   const { driver, options } = dataSource;
@@ -64,8 +66,8 @@ export function migrationsTable(dataSource: DataSource): MigrationsTable {
   return {
     path: path.join('.'),
     select,
-    tellsGone: false,
-    // ORA-00942 stands for both; only in the user's own schema it can't be a missing privilege.
+    noRowMeansNoDatabase: false,
+    // ORA-00942 means missing or denied; in the user's own schema it always means missing.
     missingMayBeDenied:
       options.type === 'oracle' &&
       place.parent !== undefined &&
@@ -74,7 +76,7 @@ export function migrationsTable(dataSource: DataSource): MigrationsTable {
   };
 }
 
-/** The last answer is the next one as well, mostly: a table stays in its schema. */
+/** Caches the last result, because a table rarely changes its schema. */
 function remembered(quoted: (schema?: string) => string): (schema?: string) => string {
   let last: { readonly schema: string | undefined; readonly answer: string } | undefined;
   return (schema) => {
@@ -87,7 +89,7 @@ interface TablePlace {
   readonly table: string;
   /** The schema or the database, if the path names one. */
   readonly parent: string | undefined;
-  /** The table's quoted path, in a schema if the path names none. */
+  /** Returns the table's quoted path, with the given schema if the path names none. */
   readonly quoted: (schema?: string) => string;
   readonly escape: (name: string) => string;
 }
@@ -108,11 +110,11 @@ const mysql: Dialect = ({ table, parent }) =>
     ? {}
     : {
         poll: `SELECT table_name AS found FROM information_schema.schemata LEFT JOIN information_schema.tables ON table_schema = ${literal(parent)} AND table_name = ${literal(table)} WHERE schema_name = ${literal(parent)}`,
-        tellsGone: true,
+        noRowMeansNoDatabase: true,
       };
 
 const sqlite: Dialect = ({ table, parent, quoted, escape }) => ({
-  // SQLite takes "name" for a string if there is no such column, but never "m"."name".
+  // SQLite reads "name" as a string if there is no such column, but never "m"."name".
   select: (schema) => `SELECT "m"."name" FROM ${quoted(schema)} "m"`,
   probe: `SELECT 1 AS "readable" FROM ${parent === undefined ? '' : `${escape(parent)}.`}sqlite_master WHERE type IN ('table', 'view') AND name = ${literal(table)} COLLATE NOCASE LIMIT 1`,
 });
@@ -142,9 +144,9 @@ const DIALECTS: Readonly<Record<string, Dialect>> = {
 };
 
 /**
- * Looks where TypeORM looks: in the schema that is named, else in `current_schema()`. A schema further
- * up the search_path that the role may not use counts as well if the table is there: it is denied, not
- * missing. Row level security without a policy for the role hides every row, which is no answer either.
+ * Looks where TypeORM looks: in the named schema, or else in `current_schema()`. It also looks in schemas of
+ * the search_path before it that the role may not use: a table there is denied, not missing. Row level
+ * security without a policy for the role hides every row, so the table is not readable.
  */
 function postgresProbe(table: string, schema: string | undefined): string {
   const readable =
@@ -165,7 +167,7 @@ function postgresProbe(table: string, schema: string | undefined): string {
 
 const NAME_COLUMN = "SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'name'";
 
-/** The names in the search_path, as one array `p`: what stands before current_schema() may not be used. */
+/** The names in the search_path as one array `p`. The role may not use those before current_schema(). */
 export const SEARCH_PATH =
   `SELECT array_agg(coalesce(nullif(coalesce(replace(e[1], '""', '"'), lower(e[2])), '$user'), current_user)::name) p` +
   ` FROM regexp_matches(current_setting('search_path'), '"((?:[^"]|"")*)"|([^",[:space:]]+)', 'g') e`;

@@ -3,8 +3,8 @@ import type { Collection } from '../migration/reader';
 import type { MigrationState } from '../migration/state';
 
 /**
- * Logs a connection's first collection, its failure and its recovery, and nothing in between. Shows a
- * driver's code, and never hosts, users or SQL.
+ * Logs a connection's first collection, its failures and recoveries, but no repetition. Shows a driver's
+ * code, but never hosts, users or SQL.
  */
 export function logCollection(
   connection: string,
@@ -24,7 +24,10 @@ export function logCollection(
   }
 }
 
-/** Logs that a connection's migrations belong to somebody else, or that a glob matches nothing. */
+/**
+ * Warns if the database has migrations and the code defines none: another package owns them, or a glob
+ * matches nothing.
+ */
 export function warnOfNoneDefined(connection: string, { defined, applied }: MigrationState): void {
   if (defined.length > 0 || applied.length === 0) return;
   logger.warn(

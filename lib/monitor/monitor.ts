@@ -18,20 +18,20 @@ export interface MonitorOptions extends SelectionOptions {
   /** Milliseconds. */
   readonly timeout: number;
   readonly concurrency: number;
-  /** Why a DataSource is not connected, if whoever connects it knows. */
+  /** Returns the error of the failed connect, if the code that connects the DataSource keeps it. */
   readonly connectionError?: (dataSource: DataSource) => unknown;
 }
 
-/** Milliseconds that collections under way have for their answer when the application shuts down. */
+/** Milliseconds that running collections may take when the application shuts down. */
 const SHUTDOWN_GRACE = 200;
 
-/** Milliseconds by which a scrape outlasts the collections that began with it: they are overdue, and shown so. */
+/** Milliseconds by which a scrape outlasts its collections, so that it shows the timed-out ones as failed. */
 const OVERDUE_FIRST = 20;
 
 /**
  * Keeps the newest collection of every exported connection, and reads again when it is too old.
  *
- * It knows neither Prometheus nor HTTP: everything that shows or judges migrations asks the monitor.
+ * It depends neither on Prometheus nor on HTTP: metrics, gates and pages use the monitor.
  */
 export class Monitor {
   private readonly places: BoundedPlaces;
@@ -39,10 +39,12 @@ export class Monitor {
   private readonly selection: Selection;
   private readonly snapshots = new Snapshots();
   private isStopped = false;
-  /** The first collections are logged together, in the order of the connections. */
+  /**
+   * While the application starts: the first collections are logged together, in the order of the connections.
+   */
   private isStarting = false;
 
-  /** @param explore - finds DataSources, at each refresh anew */
+  /** @param explore - finds DataSources; called at each refresh */
   constructor(
     private readonly options: MonitorOptions,
     explore: () => readonly DataSourceCandidate[] = () => [],
@@ -51,43 +53,43 @@ export class Monitor {
     this.selection = new Selection(options, explore);
   }
 
-  /** From now on every connection is exported, not only those added by hand. */
+  /** Exports every connection from now on, not only those added by hand. */
   includeAll(): void {
     this.selection.includeAll();
   }
 
-  /** The connections that are exported, by alias, as far as they are known by now. */
+  /** The exported connections that are known now, by alias. */
   get exported(): ReadonlyMap<string, DataSource> {
     const aliases = this.selection.aliases('exported');
     return new Map(aliases.map((alias) => [alias, this.selection.known.get(alias) as DataSource]));
   }
 
-  /** What a scrape shows: the connections that are exported, read again as `refresh` says. */
+  /** Returns the snapshots for a scrape: the exported connections, read again as `refresh` says. */
   refresh(): Promise<readonly Snapshot[]> {
     const { refresh, maxAge } = this.options;
     return this.read('exported', refresh === 'bootstrap' ? Infinity : maxAge);
   }
 
-  /** What a gate judges: every connection, exported or not, none of it older than `maxAge`. */
+  /** Returns the snapshots for a gate: every connection, exported or not, at most `maxAge` old. */
   current(): Promise<readonly Snapshot[]> {
     return this.read('all', this.options.maxAge);
   }
 
-  /** What is known of every connection, without a look at any database. */
+  /** Returns the known snapshots of every connection without reading any database. */
   known(): readonly Snapshot[] {
     this.reselect(() => this.selection.update('all'));
     this.settle();
     return this.snapshots.of(this.selection.aliases('all'));
   }
 
-  /** What every connection reads now, whatever `maxAge`. */
+  /** Reads every connection now, regardless of `maxAge`. */
   async readNow(): Promise<readonly Snapshot[]> {
     this.reselect(() => this.selection.update('all'));
     await this.collectNow(this.selection.dataSources('all'));
     return this.snapshots.of(this.selection.aliases('all'));
   }
 
-  /** Reads every exported connection now, whatever `maxAge`, and returns the result of each. */
+  /** Reads every exported connection now, regardless of `maxAge`, and returns the result of each. */
   async readExported(): Promise<readonly MigrationReading[]> {
     this.reselect(() => this.selection.update('exported'));
     const asked = [...this.exported];
@@ -103,7 +105,7 @@ export class Monitor {
     return readingOf(alias, (await this.collectNow([dataSource])).get(dataSource));
   }
 
-  /** Every connection, for those who read its schema. */
+  /** Returns every connection, for the schema drift check. */
   driftTargets(): readonly DriftTarget[] {
     this.reselect(() => this.selection.update('all'));
     return Array.from(this.selection.known, ([connection, dataSource]) => ({
@@ -121,13 +123,13 @@ export class Monitor {
     this.snapshots.keepDrift(connection, dataSource, report);
   }
 
-  /** Stops exporting a connection: it can be destroyed right after this, whatever its database does. */
+  /** Stops exporting a connection. It may be destroyed right after this, even if its database hangs. */
   forget(alias: string): void {
     this.reselect(() => this.selection.forget(alias));
     this.settle();
   }
 
-  /** Reads every connection for the first time, within the time-out. */
+  /** Reads every connection for the first time, within the timeout. */
   async bootstrap(): Promise<readonly Snapshot[]> {
     this.isStarting = true;
     const snapshots = await this.current();
@@ -141,19 +143,19 @@ export class Monitor {
     return snapshots;
   }
 
-  /** Gives up what is under way. */
+  /** Abandons the running collections. */
   abandon(): void {
     for (const dataSource of this.selection.known.values()) this.readerOf(dataSource).abandon();
   }
 
-  /** Reads nothing from now on, and holds no connection to a database once this has resolved. */
+  /** Stops reading. Once this has resolved, it holds no connection to a database. */
   async stop(): Promise<void> {
     this.isStopped = true;
     await this.places.drain(SHUTDOWN_GRACE);
     this.abandon();
   }
 
-  /** Answers within `timeout`: a connection that is not read until then keeps its newest collection. */
+  /** Resolves within `timeout`: a connection that was not read by then keeps its newest collection. */
   private async read(scope: Scope, maxAge: number): Promise<readonly Snapshot[]> {
     if (!this.isStopped) {
       this.reselect(() => this.selection.update(scope));
@@ -179,15 +181,15 @@ export class Monitor {
       reads.push(reader.now().then((collection) => collections.set(dataSource, collection)));
     }
     const done = Promise.all(reads);
-    // One under way is waited for before one of its own: each may take its time-out. Those that have
-    // their place time out by themselves.
+    // A caller may wait for the running collection and then for a new one; each may take the timeout.
+    // Collections that have their place time out by themselves.
     if (isBusy || this.places.hasQueue) await within(2 * this.options.timeout, done, () => undefined);
     else await done;
     this.settle();
     return collections;
   }
 
-  /** Waits until all are answered, or the time is over, or nobody can be answered any more. */
+  /** Waits until all flights have a result, the timeout is over, or no queued flight can start. */
   private async answered(flights: readonly Flight[]): Promise<void> {
     if (flights.length === 0) return;
     await new Promise<void>((resolve) => {
@@ -202,14 +204,14 @@ export class Monitor {
         if (missing === 0 || this.places.isStuck) finish();
       };
       for (const flight of flights) flight.onAnswer(onAnswer);
-      // Those that have their place time out by themselves.
+      // Collections that have their place time out by themselves.
       const isQueued = flights.some(({ startedAt }) => startedAt === undefined);
       const deadline = isQueued ? clock.setTimeout(finish, this.options.timeout + OVERDUE_FIRST) : undefined;
       if (this.places.isStuck) finish();
     });
   }
 
-  /** Changes what is known; a connection that is not known any more is not waited for either. */
+  /** Changes the selection, and abandons the collections of connections that are no longer in it. */
   private reselect(change: () => void): void {
     const before = this.selection.known;
     change();

@@ -1,32 +1,34 @@
 import { clock } from '../clock';
 
-/** Milliseconds of work after which the event loop gets its turn before another collection begins. */
+/** Milliseconds of work after which the pace yields to the event loop before another collection begins. */
 const LONG_TURN = 4;
-/** Collections that may begin at once before their cost is known, and however much they cost. */
+/** Minimum number of collections that may begin at once, whatever they cost. */
 const SMALLEST_BURST = 8;
-/** Milliseconds for which an unanswered collection holds back others: no longer, as its server may be slow. */
+/**
+ * Milliseconds for which an unanswered collection delays others. It is short because the server may be slow.
+ */
 const YOUNG = 1;
 
 /**
- * Lets collections begin as many at a time as the event loop works off in one turn. If all began at once, the
- * answers of fast databases would arrive together and block it until the last of them is parsed.
+ * Starts only as many collections at a time as the event loop handles in one turn. If all began at once, the
+ * answers of fast databases would arrive together and block it until the last one is parsed.
  */
 export class Pace<Holder> {
-  /** Collections that began not long ago and are not answered. */
+  /** Collections that began recently and have no answer yet. */
   private readonly young = new Set<Holder>();
-  /** Collections that have begun since the event loop had its turn, and when that was, as far as is known. */
+  /** Collections that have begun since the last known turn of the event loop, and the time of that turn. */
   private begun = 0;
   private since = 0;
   private isWaitingForTurn = false;
   private isWaitingForYoung = false;
-  /** Collections that may begin at once: by what the last ones were found to cost. */
+  /** Number of collections that may begin at once, computed from the measured cost of the last ones. */
   private burst = SMALLEST_BURST;
   private readonly underWay = new Set<Holder>();
-  /** Collections that began since none was under way, and what the event loop had worked until then. */
+  /** Collections that began since the last idle moment, and the event loop's work time at that moment. */
   private batch = 0;
   private workedBefore = 0;
 
-  /** @param resume - called when another may begin, after {@link Pace.mayBegin} was false */
+  /** @param resume - called when another collection may begin, after {@link Pace.mayBegin} was `false` */
   constructor(private readonly resume: () => void) {}
 
   mayBegin(): boolean {
@@ -43,7 +45,7 @@ export class Pace<Holder> {
     this.begun += 1;
     this.young.add(holder);
     this.batch = this.underWay.size === 0 ? 1 : this.batch + 1;
-    // A smaller batch teaches nothing: it is let in at once anyway.
+    // A smaller batch is not measured: all of it may begin at once anyway.
     if (this.batch === SMALLEST_BURST) this.workedBefore = clock.worked();
     this.underWay.add(holder);
   }

@@ -3,22 +3,22 @@ import { clock, wait } from '../clock';
 import type { PlaceHolder, Places } from '../migration/reader';
 import { Pace } from './pace';
 
-/** Milliseconds between two looks at who is inside still. */
+/** Milliseconds between two checks for running collections. */
 const LOOK_EVERY = 5;
 
 /**
- * Bounds what collections take of the database servers at one time: statements under way, and
- * connections that had to be opened for one and stay in their pools.
+ * Limits the load of collections on the database servers: running statements, plus connections that were
+ * opened for a collection and stay in their pools.
  */
 export class BoundedPlaces implements Places {
   private readonly holders = new Set<PlaceHolder>();
-  /** In the order in which they came. */
+  /** In order of arrival. */
   private readonly queue = new Set<PlaceHolder>();
-  /** Connections that were opened for a collection, and that their pools have kept. */
+  /** Connections that were opened for a collection and stay in their pools. */
   private readonly keptOpen = new Set<Socket>();
   private readonly pace = new Pace<PlaceHolder>(() => this.review());
 
-  /** @param concurrency - statements under way and connections kept open, together */
+  /** @param concurrency - limit of running statements and kept connections together */
   constructor(private readonly concurrency: number) {}
 
   enter(holder: PlaceHolder): void {
@@ -43,18 +43,18 @@ export class BoundedPlaces implements Places {
     }
   }
 
-  /** Whether somebody waits. */
+  /** Whether a collection waits for a place. */
   get hasQueue(): boolean {
     return this.queue.size > 0;
   }
 
-  /** Whether nobody who waits gets a place before a statement that is overdue has been answered. */
+  /** Whether the queue waits only for overdue statements. */
   get isStuck(): boolean {
     if (this.queue.size === 0 || this.holders.size < this.capacity) return false;
     return [...this.holders].every(({ isOverdue }) => isOverdue);
   }
 
-  /** Whether the pool may keep a connection that had to be opened; otherwise it is to be closed. */
+  /** Whether the pool may keep a connection that was opened for a collection; otherwise close it. */
   mayStayOpen(socket: Socket): boolean {
     if (this.keptOpen.has(socket)) return true;
     if (this.keptOpen.size >= Math.ceil(this.concurrency / 2)) return false;
@@ -66,7 +66,10 @@ export class BoundedPlaces implements Places {
     return true;
   }
 
-  /** Lets nobody in any more; resolves when those inside are gone, overdue, or have had so many milliseconds. */
+  /**
+   * Starts no more collections. Resolves when the running ones have ended or are overdue, or after `grace`
+   * milliseconds.
+   */
   async drain(grace: number): Promise<void> {
     this.queue.clear();
     const until = clock.now() + grace;
@@ -80,7 +83,7 @@ export class BoundedPlaces implements Places {
     return Math.max(1, this.concurrency - this.keptOpen.size);
   }
 
-  /** A statement that nobody waits for any more makes room for the next, where its driver lets go of it. */
+  /** Frees the place of an overdue statement whose connection the driver can destroy. */
   private evict(): boolean {
     for (const holder of this.holders) {
       if (!holder.isOverdue || !holder.letGo()) continue;

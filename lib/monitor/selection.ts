@@ -8,17 +8,17 @@ export interface SelectionOptions {
   readonly exclude: readonly string[];
 }
 
-/** Connections that somebody asks for: those whose metrics are exported, or all that there are. */
+/** Which connections a caller wants: the exported ones or all. */
 export type Scope = 'exported' | 'all';
 
-/** Which connections there are, which of them are exported, and by what alias. */
+/** Holds the known connections and their aliases, and decides which of them are exported. */
 export class Selection {
   private readonly byHand = new Map<string, DataSource>();
   private readonly forgotten = new Set<string>();
-  /** What was warned about and is so still, so that it is logged once. */
+  /** Warnings that still apply, so that each is logged once. */
   private warned: ReadonlySet<string> = new Set();
   private exportsAll = false;
-  /** Set when somebody asks for all: until then the container is not searched. */
+  /** Set when a caller wants all connections. Until then the container is not searched. */
   private knowsAll = false;
   private found: readonly DataSourceCandidate[] = [];
   private byAlias: ReadonlyMap<string, DataSource> = new Map();
@@ -30,18 +30,18 @@ export class Selection {
     private readonly explore: () => readonly DataSourceCandidate[],
   ) {}
 
-  /** All that are known, by alias. */
+  /** All known connections, by alias. */
   get known(): ReadonlyMap<string, DataSource> {
     return this.byAlias;
   }
 
-  /** The aliases in a scope. */
+  /** Returns the aliases in a scope. */
   aliases(scope: Scope): readonly string[] {
     const all = [...this.byAlias.keys()];
     return scope === 'all' || this.exportsAll ? all : all.filter((alias) => this.byHand.has(alias));
   }
 
-  /** The instances in a scope, each once. */
+  /** Returns the DataSources in a scope, each once. */
   dataSources(scope: Scope): ReadonlySet<DataSource> {
     return new Set(this.aliases(scope).map((alias) => this.byAlias.get(alias) as DataSource));
   }
@@ -50,7 +50,7 @@ export class Selection {
     return this.byDataSource.get(dataSource) ?? [];
   }
 
-  /** From now on all are exported: those of the options, and those in the container. */
+  /** Exports all connections from now on: those of the options and those in the container. */
   includeAll(): void {
     this.exportsAll = true;
   }
@@ -73,12 +73,15 @@ export class Selection {
 
   forget(alias: string): void {
     this.byHand.delete(alias);
-    // An alias that nobody else asks for would stay in memory for ever.
+    // Keep it only if another DataSource would get the alias; otherwise it would stay in memory for ever.
     if (this.nameAll(this.find()).named.has(alias)) this.forgotten.add(alias);
     this.select();
   }
 
-  /** A provider that cannot be looked at must not break a scrape: those found before are still read. */
+  /**
+   * Finds the DataSources of the container. A provider that throws must not break a scrape: then the last
+   * result is used.
+   */
   private find(): readonly DataSourceCandidate[] {
     try {
       return this.explore();

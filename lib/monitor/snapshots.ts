@@ -6,24 +6,27 @@ import type { Collection } from '../migration/reader';
 import type { MigrationState } from '../migration/state';
 import { logCollection, warnOfNoneDefined } from './log';
 
-/** What is known of one connection. */
+/** The known state of one connection. */
 export interface Snapshot {
   readonly connection: string;
-  /** TypeORM's driver type, as `postgres`. */
+  /** TypeORM's driver type, such as `postgres`. */
   readonly database: string;
-  /** `undefined` until it has been read for the first time. */
+  /** The newest collection; `undefined` until the first one. */
   readonly collection: Collection | undefined;
   /** The last collection that succeeded. */
   readonly lastRead: ReadCollection | undefined;
-  /** How many migrations the code defines, if that is known: also while the database cannot be read. */
+  /** How many migrations the code defines, if known. Set even while the database cannot be read. */
   readonly defined?: number | undefined;
-  /** Whether TypeORM makes the schema from the entities at each start: migrations are beside the point. */
+  /**
+   * Whether `synchronize: true` is set: TypeORM then makes the schema from the entities and migrations do not
+   * matter.
+   */
   readonly synchronizes: boolean;
   /** Failed collections, by reason. */
   readonly failures: Readonly<Partial<Record<FailureReason, number>>>;
-  /** The newest look at the schema, if drift is read. */
+  /** The newest drift report, if drift is checked. */
   readonly drift?: DriftReport | undefined;
-  /** Unix time in milliseconds of the last one that judged it. */
+  /** Unix time in milliseconds of the last check that judged the schema. */
   readonly driftJudgedAt?: number | undefined;
 }
 
@@ -33,18 +36,18 @@ interface Entry extends Snapshot {
   readonly dataSource: DataSource;
 }
 
-/** The newest collection of every connection; counts failures and logs changes as collections come in. */
+/** Keeps the newest collection of every connection. Counts failures and logs changes. */
 export class Snapshots {
   private readonly entries = new Map<string, Entry>();
 
-  /** @param connections - those that are asked for, in this order */
+  /** @param connections - the connections to return, in this order */
   of(connections: Iterable<string>): readonly Snapshot[] {
     return Array.from(connections, (connection) => this.entries.get(connection)).filter(
       (entry) => entry !== undefined,
     );
   }
 
-  /** Takes in a collection that is newer than the one that is known. */
+  /** Stores a collection if it is newer than the stored one. */
   keep(connection: string, dataSource: DataSource, collection: Collection | undefined): void {
     const entry = this.entries.get(connection);
     const previous = entry?.dataSource === dataSource ? entry : undefined;
@@ -67,7 +70,7 @@ export class Snapshots {
     });
   }
 
-  /** Takes in what was found of a schema, unless the connection is another one meanwhile. */
+  /** Stores a drift report, unless the alias now belongs to another DataSource. */
   keepDrift(connection: string, dataSource: DataSource, drift: DriftReport): void {
     const entry = this.entries.get(connection);
     if (entry?.dataSource !== dataSource) return;
@@ -99,7 +102,7 @@ function firstEntry(connection: string, dataSource: DataSource): Entry {
   };
 }
 
-/** A DataSource may be a proxy whose properties throw. */
+/** The DataSource may be a proxy whose properties throw. */
 function databaseOf(dataSource: DataSource): string {
   try {
     return String(dataSource.options.type);
@@ -116,7 +119,7 @@ function isSynchronized(dataSource: DataSource): boolean {
   }
 }
 
-/** What one read of one connection came to. */
+/** The result of one read of one connection. */
 export type MigrationReading =
   | {
       readonly connection: string;
@@ -131,7 +134,7 @@ export type MigrationReading =
       readonly durationSeconds: number;
     };
 
-/** A collection as the public API shows it; one that did not come in time has failed. */
+/** Converts a collection for the public API. A collection that did not finish in time has failed. */
 export function readingOf(connection: string, collection: Collection | undefined): MigrationReading {
   if (collection === undefined)
     return { connection, status: 'failed', reason: 'timeout', durationSeconds: 0 };

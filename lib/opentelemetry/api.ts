@@ -4,7 +4,7 @@ import type { Meter } from '../options/option.types';
 
 const SCOPE = 'nestjs-prometheus-migrations';
 
-/** The meter of the global provider; `undefined` if `@opentelemetry/api` is not installed. */
+/** Returns the meter of the global provider; `undefined` if `@opentelemetry/api` is not installed. */
 export function globalMeter(): Meter | undefined {
   return installedApi()?.metrics.getMeter(SCOPE);
 }

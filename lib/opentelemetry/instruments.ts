@@ -7,34 +7,35 @@ import type { Meter } from '../options/option.types';
 import { addTo, type RunOutcome, type RunTotals } from '../runs/totals';
 import { type Attributes, GaugeSeries } from './series';
 
-/** Whose connections are observed. */
+/** The owner of the observed connections. */
 export interface MeterOwner {
   readonly isClosing: boolean;
-  /** Resolves within the time-out, and does not reject. */
+  /** Resolves within the timeout and never rejects. */
   collect(): Promise<readonly Snapshot[]>;
 }
 
 /** Runs of one DataSource. */
 export interface ShownRuns {
   readonly recorded: { readonly totals: RunTotals };
-  /** The label `connection` here; `undefined` if they are shown elsewhere. */
+  /** The label `connection` on these instruments; `undefined` if the runs are shown elsewhere. */
   labelAt(instruments: Instruments): string | undefined;
 }
 
 type Samples = readonly (readonly [attributes: Attributes, value: number])[];
 type Observe = (instrument: object, value: number, attributes: Attributes) => void;
 
-/** Series of one instrument that the SDK keeps apart, unless a view says otherwise. */
+/** Number of series that the SDK keeps for one instrument, unless a view sets another. */
 const SDK_LIMIT = 2000;
 
 /**
- * The instruments of one set of names on one meter. One callback observes all of them, for the newest of those that
- * publish there. It stays on the meter for good, so that what was closed is `NaN` and not a figure of the past.
+ * The instruments of one set of names on one meter. One callback observes all of them, for the newest owner.
+ * The callback stays on the meter for good, so that closed connections become `NaN` instead of keeping an old
+ * figure.
  */
 export class Instruments {
   private readonly owners: MeterOwner[] = [];
   private readonly runs = new Set<ShownRuns>();
-  /** The runs of DataSources that nobody can use any more, by the label `connection`. */
+  /** The runs of DataSources that were garbage-collected, by the label `connection`. */
   private readonly past = new Map<string, RunTotals>();
   private readonly gauges: readonly (GaugeInstrument & (typeof MIGRATION_GAUGES)[number])[];
   private readonly errors: object;
@@ -60,7 +61,7 @@ export class Instruments {
     const { key, help, unit, buckets } = RUN_METRICS.duration;
     this.duration = meter.createHistogram(names[key], {
       ...describedAs(help, unit),
-      // The SDK's own buckets are for milliseconds.
+      // The SDK's default buckets are for milliseconds.
       advice: { explicitBucketBoundaries: [...buckets] },
     });
     this.checkRecording();
@@ -80,7 +81,7 @@ export class Instruments {
     return instruments;
   }
 
-  /** From now on the connections of this owner are observed, in place of those of an older one. */
+  /** Observes the connections of this owner from now on, in place of an older owner's. */
   claim(owner: MeterOwner): void {
     if (this.owners.includes(owner)) return;
     if (this.owners.some(({ isClosing }) => !isClosing)) this.warnOnce('owners', TWO_OWNERS);
@@ -100,13 +101,13 @@ export class Instruments {
     this.duration.record(seconds, attributes);
   }
 
-  /** Keeps the runs of a DataSource that nobody can use any more, and lets go of the rest. */
+  /** Keeps the totals of a DataSource that was garbage-collected, and drops the rest. */
   retire(runs: ShownRuns, connection: string): void {
     this.runs.delete(runs);
     addTo(this.past, connection, runs.recorded.totals);
   }
 
-  /** The SDK's callback: if it threw or were late, the figures of before would be exported. */
+  /** The SDK's callback. It must not throw or be late: the SDK would export the previous figures. */
   private async observe(observe: Observe): Promise<void> {
     const snapshots = await this.collect();
     const show = ({ instrument, series }: GaugeInstrument, samples: Samples) => {
@@ -142,20 +143,22 @@ export class Instruments {
     }
   }
 
-  /** By the label `connection`. */
+  /** The totals by the label `connection`. */
   private totals(): ReadonlyMap<string, RunTotals> {
     const totals = new Map<string, RunTotals>();
     for (const [connection, runs] of this.past) addTo(totals, connection, runs);
     for (const runs of this.runs) {
       const connection = runs.labelAt(this);
-      // It comes back by addRuns(). Until then a DataSource that is forgotten costs nothing.
+      // addRuns() adds it again. Until then a forgotten DataSource costs nothing.
       if (connection === undefined) this.runs.delete(runs);
       else addTo(totals, connection, runs.recorded.totals);
     }
     return totals;
   }
 
-  /** A meter that was taken before the SDK was started gives out one gauge for all, and records nothing. */
+  /**
+   * Detects a meter from before the SDK's start: it returns the same gauge every time and records nothing.
+   */
   private checkRecording(): void {
     if (this.inProgress.instrument === this.last.instrument) logger.warn(RECORDS_NOTHING);
   }
@@ -187,7 +190,7 @@ type Row = Pick<(typeof MIGRATION_GAUGES)[number], 'key' | 'help' | 'unit'>;
 
 const known = new WeakMap<Meter, Map<string, Instruments>>();
 
-/** Without a unit rather than with `1`, of which Prometheus would make `_ratio`. */
+/** Omits the unit instead of using `1`: Prometheus would add `_ratio` to the name. */
 function describedAs(description: string, unit?: string) {
   return unit === undefined ? { description } : { description, unit };
 }

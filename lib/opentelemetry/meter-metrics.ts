@@ -7,7 +7,7 @@ import { recordedOf } from '../runs/recorded-runs';
 import { Instruments, type MeterOwner } from './instruments';
 import { type MeterHost, MeterRunSource } from './run-source';
 
-/** The metrics of one monitor on a meter, from when something is exported until they are withdrawn. */
+/** The metrics of one monitor on a meter, from the first export until they are withdrawn. */
 export class MeterMetrics implements MetricsOutlet, MeterOwner {
   isClosing = false;
   private isWanted = false;
@@ -23,7 +23,7 @@ export class MeterMetrics implements MetricsOutlet, MeterOwner {
   ) {}
 
   /**
-   * Takes the meter: its SDK is started by now.
+   * Gets the meter, whose SDK is started by now.
    *
    * @throws {@link InvalidOptionError} if there is no meter
    */
@@ -49,7 +49,7 @@ export class MeterMetrics implements MetricsOutlet, MeterOwner {
 
   collect(): Promise<readonly Snapshot[]> {
     const refreshed = this.monitor.refresh();
-    // Lazily loaded modules bring DataSources, whose runs are shown as well.
+    // Lazily loaded modules add DataSources, whose runs must be shown too.
     this.publish();
     return refreshed;
   }

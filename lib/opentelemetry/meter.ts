@@ -5,7 +5,7 @@ import { describe, InvalidOptionError } from '../prometheus-migrations.errors';
 import { globalMeter } from './api';
 
 /**
- * The meter that the option stands for.
+ * Returns the meter of the option.
  *
  * @throws {@link InvalidOptionError} if there is none
  */

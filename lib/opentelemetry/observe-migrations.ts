@@ -7,16 +7,18 @@ import { MeterMetrics } from './meter-metrics';
 import { meterOf } from './meter';
 
 /**
- * Observes the migrations of some DataSources on an OpenTelemetry meter, in a script without Nest. No Prometheus
- * client is needed. In a Nest application, use the option `meter` of {@link PrometheusMigrationsModule} instead.
+ * Observes the migrations of DataSources on an OpenTelemetry meter, in a script without Nest.
  *
- * Each collection of the SDK reads as a scrape does: at most once in `maxAge`, and within `timeout`. After
- * `close()` the gauges are `NaN`.
+ * No Prometheus client is needed. In a Nest application, use the option `meter` of {@link
+ * PrometheusMigrationsModule} instead.
+ *
+ * Each collection of the SDK works like a scrape: it reads at most once in `maxAge`, and within `timeout`.
+ * After `close()` the gauges are `NaN`.
  *
  * @param options - the connections as `dataSources`; the environment is read now
- * @param meter - a meter of an SDK that is started; a function is called at once
- * @returns A promise that resolves when every connection was read for the first time. A connection that cannot be
- * read does not reject it.
+ * @param meter - a meter of a started SDK; a function is called at once
+ * @returns A promise that resolves when every connection was read for the first time. A connection that
+ * cannot be read does not reject it.
  * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
  *
  * @example
@@ -38,7 +40,7 @@ export async function observeMigrations(
   monitor.includeAll();
   metrics.publish();
   await monitor.readExported();
-  // With the runs of the DataSources.
+  // The DataSources are ready now, so their runs can be shown too.
   metrics.publish();
   return {
     close() {

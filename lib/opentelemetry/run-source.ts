@@ -4,23 +4,23 @@ import type { RecordedRuns, RunListener } from '../runs/recorded-runs';
 import type { RunOutcome } from '../runs/totals';
 import { Instruments } from './instruments';
 
-/** Exports connections on a meter; what an instrumented DataSource leaves open, it decides. */
+/** Exports connections on a meter. Its settings are the defaults of instrumented DataSources. */
 export interface MeterHost {
   readonly meter: Meter;
   readonly naming: MetricNaming;
 }
 
-/** What an instrumented DataSource says of its own accord of where its runs are shown. */
+/** The meter and names that an instrumented DataSource sets itself. */
 export interface MeterPlace extends MetricNaming {
   readonly meter?: Meter | undefined;
 }
 
-/** Runs that are kept until a meter is there. The run of `migrationsRun: true` ends before bootstrap. */
+/** Limit of runs kept until there is a meter: runs of `migrationsRun: true` end before bootstrap. */
 const MOST_EARLY = 100;
 
-/** Shows the runs of one DataSource: on the meters of those that export it, or else on its own. */
+/** Shows the runs of one DataSource on the meters of its hosts, or else on its own meter. */
 export class MeterRunSource implements RunListener {
-  /** Those that export it, with the alias that it has there. */
+  /** The hosts that export it, with its alias there. */
   readonly hosts = new Map<MeterHost, string>();
   private own: Instruments | undefined;
   private place: MeterPlace = {};
@@ -37,8 +37,8 @@ export class MeterRunSource implements RunListener {
   }
 
   /**
-   * @param place - what was given; a host decides the rest
-   * @param own - where the runs are shown as long as no host exports the DataSource
+   * @param place - the DataSource's own settings; a host provides the rest
+   * @param own - shows the runs while no host exports the DataSource
    */
   configure(place: MeterPlace, own: Instruments | undefined): void {
     this.place = place;
@@ -57,7 +57,7 @@ export class MeterRunSource implements RunListener {
     this.show();
   }
 
-  /** The label `connection` of the runs on a meter; `undefined` if they are not shown there. */
+  /** Returns the label `connection` of the runs on a meter; `undefined` if they are not shown there. */
   labelAt(instruments: Instruments): string | undefined {
     return this.targets().get(instruments);
   }
@@ -77,7 +77,7 @@ export class MeterRunSource implements RunListener {
     for (const [instruments, connection] of this.targets()) instruments.retire(this, connection);
   }
 
-  /** Tells the instruments that the runs are there, and records those that ended before. */
+  /** Adds the runs to the instruments, and records those that ended before. */
   private show(): void {
     const targets = this.targets();
     for (const instruments of targets.keys()) instruments.addRuns(this);
@@ -85,7 +85,7 @@ export class MeterRunSource implements RunListener {
     for (const [outcome, seconds] of this.early.splice(0)) this.ended(outcome, seconds);
   }
 
-  /** The label `connection` by where the runs are shown. */
+  /** Returns the instruments that show the runs, each with the label `connection`. */
   private targets(): ReadonlyMap<Instruments, string> {
     const targets = new Map<Instruments, string>();
     for (const [host, alias] of this.hosts) {

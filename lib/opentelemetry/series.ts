@@ -7,14 +7,14 @@ interface Series {
 }
 
 /**
- * The series of one gauge. OpenTelemetry's JavaScript SDK keeps exporting the last value of a series that is no longer
- * observed (open-telemetry/opentelemetry-js#4096). So a series that was known once is observed as `NaN` while it is
- * not known, and one that was never known is not observed.
+ * The series of one gauge. OpenTelemetry's JavaScript SDK keeps exporting series that are no longer observed
+ * (open-telemetry/opentelemetry-js#4096). So a series that loses its value is observed as `NaN`, and a series
+ * that never had one is not observed.
  */
 export class GaugeSeries {
   private readonly known = new Map<string, Series>();
 
-  /** What to observe now. */
+  /** Returns the series to observe now. */
   next(samples: Iterable<readonly [attributes: Attributes, value: number]>): readonly Series[] {
     for (const series of this.known.values()) series.value = NaN;
     for (const [attributes, value] of samples) {

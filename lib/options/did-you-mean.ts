@@ -1,4 +1,4 @@
-/** The known word that is nearest to what was typed, if one is near enough to be meant. */
+/** Returns the known word nearest to the typed one, if one is near enough to be meant. */
 export function closest(typed: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((word) => ({ word, edits: distance(typed.toLowerCase(), word.toLowerCase()) }))
@@ -8,9 +8,9 @@ export function closest(typed: string, known: readonly string[]): string | undef
 }
 
 /**
- * What a message says after a word that is not known.
+ * Returns the sentence that a message adds after an unknown word.
  *
- * @param nameOf - how the message shows a word: what it adds does not count, or all would be near
+ * @param nameOf - how the message shows a word; distances compare the bare word, without the additions
  */
 export function suggestion(
   typed: string,
@@ -21,7 +21,7 @@ export function suggestion(
   return near === undefined ? `Known are: ${known.map(nameOf).join(', ')}.` : `Did you mean ${nameOf(near)}?`;
 }
 
-/** Letters to insert, delete, replace or swap with their neighbour: the optimal string alignment distance. */
+/** Counts the letters to insert, delete, replace or swap: the optimal string alignment distance. */
 function distance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
   for (let i = 1; i <= a.length; i += 1) {

@@ -4,8 +4,8 @@ import { describe } from '../prometheus-migrations.errors';
 import type { ResolvedModuleOptions } from './option.types';
 
 /**
- * What the option `exportMigrations` says. A function that fails, takes longer than the start may be
- * held, or answers no boolean, counts as `false`.
+ * Evaluates the option `exportMigrations`. A function that fails, exceeds `timeout` or returns no boolean
+ * counts as `false`.
  */
 export async function asksToExport({
   exportMigrations,

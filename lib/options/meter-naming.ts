@@ -1,11 +1,12 @@
 import { describe, InvalidOptionError } from '../prometheus-migrations.errors';
 
-/** What OpenTelemetry's specification says of an instrument's name, of which 255 characters are allowed. */
+/** OpenTelemetry's rule for the name of an instrument, which may have 255 characters. */
 const METER_NAME = /^[a-z][\w.\-/]*$/i;
 const LONGEST_NAME = 255 - '_migrations_oldest_unapplied_timestamp_seconds'.length;
 
 /**
- * Checks the names beside a meter: Prometheus allows more than OpenTelemetry, whose SDK would record nothing.
+ * Checks `namespace` and `prefix` if there is a meter. Prometheus allows more names than OpenTelemetry, whose
+ * SDK would record nothing.
  *
  * @throws {@link InvalidOptionError}
  */

@@ -4,7 +4,7 @@ import type { PrometheusMigrationsModuleOptions, ResolvedModuleOptions } from '.
 import { type Environment, resolve } from './resolve';
 
 /**
- * Checks the module's options, each and beside one another, and fills in the environment and the defaults.
+ * Checks each option of the module and their combinations, and fills in the environment and the defaults.
  *
  * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
  */
@@ -18,8 +18,8 @@ export function resolveModuleOptions(
 }
 
 /**
- * Each page has a path of its own: of two with the same, the application would serve one and the own port
- * the other. A slash at the end and capitals make no difference, as for Express.
+ * Checks that each page has its own path. With two equal paths, the application would serve one page and its
+ * own port the other. As in Express, a slash at the end and upper case make no difference.
  *
  * @throws {@link InvalidOptionError} for two options with the same path
  */

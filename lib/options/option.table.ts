@@ -16,23 +16,27 @@ import type {
   WaitOptions,
 } from './option.types';
 
-/** One option: its default, its environment variable, and what a value must be. */
+/** One option: its default, its environment variable, and its valid values. */
 export interface OptionRow<T = unknown> {
   readonly default?: T | undefined;
   readonly variable?: string;
-  /** What the variable's text stands for; something that is not valid if it stands for nothing. */
+  /** Parses the variable's text. Returns an invalid value if the text is invalid. */
   readonly parse?: (text: string) => unknown;
-  /** Options of one group win over the environment of the whole group. */
+  /** If one option of a group is set, the environment of the whole group is ignored. */
   readonly group?: string;
-  /** @param all - the other options */
+  /**
+   * Checks a value.
+   *
+   * @param all - all options of the object
+   */
   readonly valid: (value: unknown, all: Readonly<Record<string, unknown>>) => boolean;
-  /** What to set it to instead, as a sentence. */
+  /** How to fix an invalid value, as a sentence. */
   readonly fix: string | ((value: unknown) => string);
-  /** The same for its environment variable. */
+  /** How to fix an invalid environment variable. */
   readonly fixVariable?: string;
-  /** The options in it, if it is an object of options. */
+  /** The nested options, if the value is an object of options. */
   readonly within?: Readonly<Record<string, OptionRow>>;
-  /** Whether it may have others than these: it is passed on to somebody who knows them. */
+  /** Whether unknown nested options are allowed, because they are passed on to another library. */
   readonly isOpen?: boolean;
 }
 
@@ -133,7 +137,7 @@ const METER_METHODS = [
   'addBatchObservableCallback',
 ] as const satisfies readonly (keyof Meter)[];
 
-/** Whether a value has what is needed of a meter. */
+/** Whether a value has the methods of a meter that are used. */
 export function isMeter(value: unknown): value is Meter {
   const methods = (value ?? {}) as Partial<Record<keyof Meter, unknown>>;
   return METER_METHODS.every((method) => typeof methods[method] === 'function');
@@ -174,7 +178,9 @@ const BOOLEANS = new Map([
 ]);
 
 const PORT_RULE = 'Set it to a whole number from 0 (any free port) to 65535.';
-/** What a route and a URL take literally: no pattern, no query, nothing that a client or a router rewrites. */
+/**
+ * A path that routes and URLs take literally: no pattern, no query, nothing that a client or router rewrites.
+ */
 const PATH = /^(\/|(\/(?!\.{1,2}(\/|$))[\w\-.~@]+)+\/?)$/;
 
 const ACTIONS: readonly unknown[] = ['ignore', 'warn', 'fail'];
@@ -185,7 +191,7 @@ const BOOLEAN: OptionRow<boolean | undefined> = {
   fix: 'Set it to true or false.',
 };
 
-/** The policy options of `readiness`, and of a call of the health indicator. */
+/** The policy options of `readiness` and of the health indicator's calls. */
 export const POLICY_OPTIONS: Rows<Policy> = {
   allowUnapplied: {
     valid: (value) => value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0),
@@ -248,7 +254,7 @@ const DEFAULT_METRICS_OPTIONS: Rows<Pick<DefaultMetricsOptions, 'prefix'>> = {
   prefix: { valid: (value) => value === undefined || value === '' || isName(value), fix: NAME_RULE },
 };
 
-/** The options of the module, after those of the exporter. */
+/** The options of the module: those of the exporter and its own. */
 export const MODULE_OPTIONS: Rows<ResolvedModuleOptions> = {
   ...EXPORTER_OPTIONS,
   exportMigrations: {
@@ -338,7 +344,7 @@ function isListOfStrings(value: unknown): value is string[] {
 }
 
 function isListOf(value: unknown, isEntry: (entry: unknown) => boolean): boolean {
-  // A hole is no entry, and every() would pass over it.
+  // The spread turns holes into `undefined`: every() would skip them.
   return Array.isArray(value) && [...(value as unknown[])].every(isEntry);
 }
 
@@ -356,7 +362,10 @@ function isPortRange(value: unknown): boolean {
   return isPort(first, 1) && isPort(last, 1) && first <= last;
 }
 
-/** An object of options, which may be an instance of somebody's class; a promise, a map or a date has none. */
+/**
+ * Whether a value is an object of options. It may be an instance of a class; a promise, a map or a date is
+ * none.
+ */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   return ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(value));
 }

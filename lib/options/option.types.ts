@@ -3,19 +3,20 @@ import type { DriftDifference } from '../drift/reading';
 import type { Policy } from '../verdict/verdict';
 
 /**
- * What is needed of a registry: prom-client's has it, and so has any compatible one.
+ * The part of a Prometheus registry that this package uses. prom-client's registry and compatible ones have
+ * it.
  */
 export interface MetricsRegistry {
   readonly contentType: string;
   metrics(): Promise<string>;
   getMetricsAsArray(): readonly { readonly name: string }[];
   getSingleMetric(name: string): unknown;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each registry has a metric class of its own
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each registry has its own metric class
   registerMetric(metric: any): void;
   removeSingleMetric(name: string): void;
 }
 
-/** What is needed of an OpenTelemetry meter: that of `@opentelemetry/api` has it. */
+/** The part of an OpenTelemetry meter that this package uses. The meter of `@opentelemetry/api` has it. */
 export interface Meter {
   createObservableGauge(name: string, options?: MeterInstrumentOptions): object;
   createObservableCounter(name: string, options?: MeterInstrumentOptions): object;
@@ -23,7 +24,7 @@ export interface Meter {
     name: string,
     options?: MeterInstrumentOptions,
   ): { record(value: number, attributes?: Record<string, string>): void };
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each copy of the API has types of its own
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each copy of the API has its own types
   addBatchObservableCallback(callback: (result: any) => Promise<void>, observables: any[]): void;
 }
 
@@ -35,50 +36,52 @@ export interface MeterInstrumentOptions {
 }
 
 /**
- * An OpenTelemetry meter; a function that returns one, for a meter that exists only once the SDK is started;
- * or `true` for the meter of the global provider, for which `@opentelemetry/api` has to be installed.
+ * An OpenTelemetry meter.
+ *
+ * Pass a function that returns one if the meter exists only after the SDK is started. Pass `true` for the
+ * meter of the global provider, which needs `@opentelemetry/api`.
  */
 export type MeterOption = Meter | (() => Meter) | true;
 
-/** Options of {@link MigrationsExporter}: what is exported, and how it is read. */
+/** Options of {@link MigrationsExporter}. */
 export interface MigrationsExporterOptions {
   /**
-   * Put before every metric's name, with `_`. Environment: `PROMETHEUS_METRIC_NAMESPACE`.
+   * Prepended to the name of every metric, with `_`. Environment: `PROMETHEUS_METRIC_NAMESPACE`.
    * @defaultValue none
    */
   namespace?: string | undefined;
   /**
-   * Family prefix of every metric's name. `'django'` gives the names that dashboards for
+   * Family prefix in the name of every metric. `'django'` gives the names that dashboards for
    * django-prometheus query.
    * @defaultValue `'typeorm'`
    */
   prefix?: string | undefined;
   /**
-   * The registry that the metrics are put into. Of several exporters with the same names on one
-   * registry, the newest that is not closed has its metrics there.
-   * @defaultValue `register` of the client that is installed; of both, prom-client's
+   * The registry that holds the metrics. If several exporters use the same names on one registry, it holds
+   * the metrics of the newest one that is not closed.
+   * @defaultValue `register` of the installed client; prom-client's if both are installed
    */
   registry?: MetricsRegistry | undefined;
   /**
-   * `'scrape'`: read again when scraped. `'bootstrap'`: once, when the DataSource is ready, as
+   * When to read. `'scrape'`: at each scrape. `'bootstrap'`: once, when the DataSource is ready, as
    * django-prometheus does.
    * @defaultValue `'scrape'`
    */
   refresh?: 'scrape' | 'bootstrap' | undefined;
   /**
-   * Milliseconds; a reading that began less than so long ago answers a scrape without a query.
+   * Milliseconds for which a reading answers scrapes without a new query, counted from its start.
    * @defaultValue `1000`
    */
   maxAge?: number | undefined;
   /**
-   * Milliseconds that one connection's reading may take before it counts as failed. A scrape, the first
-   * readings at start-up and an `exportMigrations` function are waited for no longer.
+   * Milliseconds after which the reading of one connection counts as failed. It also limits a scrape, the
+   * first readings at start-up and an `exportMigrations` function.
    * @defaultValue `3000`
    */
   timeout?: number | undefined;
   /**
-   * Connections read at the same time. With more connections, one that is not read within `timeout`
-   * keeps its newest reading.
+   * Maximum number of connections read at the same time. With more connections, one that is not read within
+   * `timeout` keeps its newest reading.
    * @defaultValue `16`
    */
   concurrency?: number | undefined;
@@ -94,7 +97,7 @@ export interface MigrationsExporterOptions {
   exclude?: readonly string[] | undefined;
 }
 
-/** Options of {@link instrumentMigrations}. What is left out, the module that exports the DataSource decides. */
+/** Options of {@link instrumentMigrations}. Defaults come from the module that exports the DataSource. */
 export interface InstrumentMigrationsOptions extends Pick<
   MigrationsExporterOptions,
   'namespace' | 'prefix' | 'registry'
@@ -105,113 +108,115 @@ export interface InstrumentMigrationsOptions extends Pick<
    */
   connection?: string | undefined;
   /**
-   * An OpenTelemetry meter that has the runs as well. A function is called at once.
-   * @defaultValue that of the module that exports the DataSource
+   * An OpenTelemetry meter that also shows the runs. A function is called at once.
+   * @defaultValue the meter of the module that exports the DataSource
    */
   meter?: MeterOption | undefined;
 }
 
-/** Options of {@link observeMigrations}: what is observed, and how it is read. */
+/** Options of {@link observeMigrations}. */
 export type ObserveMigrationsOptions = Omit<MigrationsExporterOptions, 'registry'>;
 
-/** Options of {@link PrometheusMigrationsModule}. An explicit one wins over its environment variable. */
+/** Options of {@link PrometheusMigrationsModule}. An option overrides its environment variable. */
 export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOptions {
   /**
-   * Whether migrations are exported at start-up; a function is asked once, then. If it is false,
-   * nothing is read and no migration series exists until the application itself calls
-   * {@link MigrationsExporter.exportMigrations}. Environment: `PROMETHEUS_EXPORT_MIGRATIONS`.
+   * Whether to export migrations at start-up. A function is called once, at start-up. If `false`, nothing is
+   * read and no migration series exists until the application calls {@link
+   * MigrationsExporter.exportMigrations}. Environment: `PROMETHEUS_EXPORT_MIGRATIONS`.
    * @defaultValue `true`
    */
   exportMigrations?: boolean | (() => boolean | Promise<boolean>) | undefined;
   /**
-   * Route of the controller that serves the registry, taken literally; `false`: no controller. A
-   * controller that has the same route already keeps it.
+   * Route of the controller that serves the registry, taken literally; `false`: no controller. If another
+   * controller already has this route, that one keeps it.
    * @defaultValue `'/metrics'`
    */
   path?: string | false | undefined;
   /**
-   * Serve the metrics on a port of their own as well; `0` takes any free one. One that is in use is an
-   * error. Environment: `PROMETHEUS_METRICS_EXPORT_PORT`.
+   * Serves the metrics on a separate port too; `0` takes any free port. A port that is in use is an error.
+   * Environment: `PROMETHEUS_METRICS_EXPORT_PORT`.
    * @defaultValue none
    */
   port?: number | undefined;
   /**
-   * `[first, last]`: serve the metrics on the first port of these that is free; if none is, the log says
-   * so. Wins over `port`. Environment: `PROMETHEUS_METRICS_EXPORT_PORT_RANGE`, as in `8001-8050`.
+   * `[first, last]`: serves the metrics on the first free port of this range. If no port is free, the log
+   * says so. Overrides `port`. Environment: `PROMETHEUS_METRICS_EXPORT_PORT_RANGE`, as in `8001-8050`.
    * @defaultValue none
    */
   portRange?: readonly [first: number, last: number] | undefined;
   /**
-   * Address that the port of its own is bound to. Environment: `PROMETHEUS_METRICS_EXPORT_ADDRESS`.
+   * Address to which the separate port is bound. Environment: `PROMETHEUS_METRICS_EXPORT_ADDRESS`.
    * @defaultValue `'127.0.0.1'`
    */
   address?: string | undefined;
   /**
-   * `true`, or a configuration: collect the client's process metrics into the registry as well.
+   * `true` or a configuration: also collects the client's process metrics into the registry.
    * @defaultValue `false`
    */
   defaultMetrics?: boolean | DefaultMetricsOptions | undefined;
   /**
-   * What to do at start-up if a connection has unapplied migrations. `'warn'`: one line in the log.
-   * `'fail'`: the application does not start, with a {@link MigrationsGateError}. A DataSource with
-   * `synchronize: true` does not count.
+   * Action at start-up if a connection has unapplied migrations. `'warn'`: one line in the log. `'fail'`: the
+   * application does not start and throws a {@link MigrationsGateError}. A DataSource with `synchronize:
+   * true` is ignored.
    * @defaultValue `'warn'`
    */
   onUnapplied?: GateAction | undefined;
   /**
-   * The same if a connection cannot be read.
+   * Action at start-up if a connection cannot be read.
    * @defaultValue `'warn'`
    */
   onUnreadable?: GateAction | undefined;
   /**
-   * Wait at start-up until somebody else has applied the migrations. Ends at once if a connection is
+   * Waits at start-up until another process has applied the migrations. Ends at once if a connection is
    * `denied` or its migrations are invalid.
    * @defaultValue none
    */
   waitFor?: WaitOptions | undefined;
   /**
-   * The policy of {@link MigrationsHealthIndicator}; with a `path`, also a probe without terminus.
+   * The policy of {@link MigrationsHealthIndicator}. A `path` also serves a probe without terminus.
    * @defaultValue none
    */
   readiness?: ReadinessOptions | undefined;
   /**
-   * Route of the status page: JSON, and HTML for a browser, in the application and on the own port. It
+   * Route of the status page, in the application and on the separate port: JSON, and HTML for browsers. It
    * shows the names of migrations.
    * @defaultValue none
    */
   statusPath?: string | undefined;
   /**
-   * What the status page is headed with: the application and its environment, as in `orders · production`.
+   * Heading of the status page: the application and its environment, as in `orders · production`.
    * Environment: `PROMETHEUS_MIGRATIONS_TITLE`.
    * @defaultValue none
    */
   title?: string | undefined;
   /**
-   * Read on an interval of its own what the entities want and the schema has not. Advisory: it is no part of
-   * readiness or the start-up gate. Nothing is written.
+   * Compares the schema with the entities on a separate interval. Advisory: it affects neither readiness nor
+   * the start-up gate. Nothing is written.
    * @defaultValue none
    */
   drift?: DriftOptions | undefined;
   /**
-   * An OpenTelemetry meter on which the same figures are observed. A function is called once, at bootstrap.
-   * Where a Prometheus client is installed, the registry and `/metrics` are there as well.
+   * An OpenTelemetry meter that shows the same figures. A function is called once, at bootstrap. If a
+   * Prometheus client is installed, the registry and `/metrics` are also there.
    * @defaultValue none
    */
   meter?: MeterOption | undefined;
 }
 
-/** How drift of the schema is read. */
+/** Options for schema drift. */
 export interface DriftOptions {
-  /** Milliseconds from the end of one look at all connections to the next; at least 1,000. */
+  /**
+   * Milliseconds between the end of one check of all connections and the start of the next; at least 1,000.
+   */
   interval: number;
   /**
-   * Milliseconds that one connection may take.
+   * Milliseconds that the check of one connection may take.
    * @defaultValue `30_000`
    */
   timeout?: number | undefined;
   /**
-   * Differences that do not count: `table.name` or `change:table.name`, in which `*` stands for anything; a regular
-   * expression, which is tested against `change:table.name`; or a function.
+   * Differences to ignore: `table.name` or `change:table.name`, where `*` matches anything; a regular
+   * expression, tested against `change:table.name`; or a function.
    * @defaultValue none
    */
   ignore?: readonly (string | RegExp | ((difference: DriftDifference) => boolean))[] | undefined;
@@ -224,20 +229,20 @@ export interface DriftOptions {
 
 /** Configuration of the process metrics: the client's, without its `register`. */
 export interface DefaultMetricsOptions {
-  /** Put before their names. */
+  /** Prepended to the names. */
   prefix?: string;
-  /** Labels of all of them. */
+  /** Labels of all process metrics. */
   labels?: object;
-  /** Seconds. */
+  /** Buckets, in seconds. */
   gcDurationBuckets?: number[];
-  /** Milliseconds. */
+  /** Precision, in milliseconds. */
   eventLoopMonitoringPrecision?: number;
 }
 
-/** What to do at start-up if migrations are unapplied or cannot be read. */
+/** Action at start-up if migrations are unapplied or cannot be read. */
 export type GateAction = 'ignore' | 'warn' | 'fail';
 
-/** Policy of the readiness probe, and the path of one. */
+/** Policy and path of the readiness probe. */
 export interface ReadinessOptions extends Policy {
   /**
    * Route that answers 200 or 503, in the application and on the own port.
@@ -246,7 +251,7 @@ export interface ReadinessOptions extends Policy {
   path?: string | undefined;
 }
 
-/** How long to wait at start-up for somebody else to apply the migrations. */
+/** How long to wait at start-up for another process to apply the migrations. */
 export interface WaitOptions {
   /** Milliseconds until `onUnapplied` and `onUnreadable` decide. */
   timeout: number;
@@ -254,7 +259,7 @@ export interface WaitOptions {
   interval: number;
 }
 
-/** What a class passed as `useClass` or `useExisting` to `forRootAsync` implements. */
+/** Implemented by a class passed to `forRootAsync` as `useClass` or `useExisting`. */
 export interface PrometheusMigrationsOptionsFactory {
   createPrometheusMigrationsOptions():
     Promise<PrometheusMigrationsModuleOptions> | PrometheusMigrationsModuleOptions;
@@ -282,7 +287,7 @@ export type ResolvedModuleOptions = Resolved<
 > & { readonly drift?: (DriftOptions & { readonly timeout: number }) | undefined };
 /** Options of instrumentation with the environment and the defaults filled in. */
 export type ResolvedRunOptions = Resolved<InstrumentMigrationsOptions, 'namespace' | 'registry' | 'meter'>;
-/** Options of observation with the environment and the defaults filled in, and its meter. */
+/** Options of observation with the environment and the defaults filled in, and the meter. */
 export type ResolvedObserveOptions = Resolved<ObserveMigrationsOptions, 'namespace'> & {
   readonly meter: MeterOption;
 };

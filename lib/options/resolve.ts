@@ -3,24 +3,24 @@ import { describe, InvalidOptionError, NotADataSourceError } from '../prometheus
 import { suggestion } from './did-you-mean';
 import { isPlainObject, type OptionRow, type Rows } from './option.table';
 
-/** `process.env`, or what stands for it. */
+/** `process.env` or a replacement in tests. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The winner of an option, its environment variable and its default. */
+/** The effective value of an option: from the option, its environment variable or its default. */
 interface Winner {
   readonly option: string;
   readonly row: OptionRow;
-  /** The option or the variable, as a message names it. */
+  /** Name of the option or the variable, for messages. */
   readonly from: string;
-  /** As it was given. */
+  /** The value before parsing. */
   readonly given: unknown;
   readonly value: unknown;
   readonly fix: OptionRow['fix'];
 }
 
-/** Where options are, if they are within another one. */
+/** The position of nested options. */
 interface Place {
-  /** The option that holds these. */
+  /** Name of the option that contains them. */
   readonly parent?: string;
   readonly isOpen?: boolean | undefined;
 }
@@ -59,7 +59,7 @@ export function resolve<Resolved extends object>(
     if (row.within === undefined || !isPlainObject(value)) continue;
     values[option] = resolve(row.within, value, {}, { parent: nameOf(option), isOpen: row.isOpen });
   }
-  // Of the options within another, those that are not set are left out: they are merged, or passed on.
+  // Nested options that are not set are omitted, because they are merged or passed on.
   const set = parent === undefined ? values : definedOnly(values);
   return (isOpen ? { ...options, ...set } : set) as Resolved;
 }
@@ -100,7 +100,7 @@ function winner(
 }
 
 /**
- * Checks an alias and the DataSource that is to be exported under it.
+ * Checks an alias and its DataSource.
  *
  * @throws {@link InvalidOptionError} or {@link NotADataSourceError}
  */

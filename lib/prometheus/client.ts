@@ -18,7 +18,7 @@ interface MetricConfiguration<Metric> {
   collect?(this: Metric): Promise<void> | void;
 }
 
-/** What the clients' own types leave out. */
+/** Members that the clients' own types leave out. */
 interface Metric {
   readonly name?: string;
   reset(): void;
@@ -34,8 +34,8 @@ export interface Counter extends Metric {
 }
 
 /**
- * What prom-client and its successor have in common. It has no type of theirs: the declarations of this
- * package must compile where only one of them is installed.
+ * The common part of prom-client and its successor. It uses no type of theirs: the declarations of this
+ * package must compile if only one of them is installed.
  */
 export interface MetricsClient {
   readonly register: MetricsRegistry;
@@ -43,15 +43,15 @@ export interface MetricsClient {
   readonly Gauge: new (configuration: MetricConfiguration<Gauge>) => Gauge;
   readonly Counter: new (configuration: MetricConfiguration<Counter>) => Counter;
   readonly Histogram: new (configuration: MetricConfiguration<Metric>) => Metric;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each client wants a registry of its own class
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each client wants its own registry class
   collectDefaultMetrics(configuration: DefaultMetricsOptions & { register: any }): void;
 }
 
 let clients: readonly (readonly MetricsClient[])[] | undefined;
 
 /**
- * The copies of prom-client, and those of its successor. They are loaded when they are first needed. The one that the
- * application finds comes first: in a workspace this package may be in another folder, and find another or none.
+ * Loads the copies of prom-client and of its successor at first use. The application's copy comes first: in a
+ * workspace, this package may be in another folder and resolve another copy or none.
  */
 function installedClients(): readonly (readonly MetricsClient[])[] {
   return (clients ??= [
@@ -64,7 +64,7 @@ function copies(found: readonly unknown[]): readonly MetricsClient[] {
   return [...new Set(found.filter((client) => client !== undefined))] as MetricsClient[];
 }
 
-// Bundlers allow a package to be missing only if `require` has its literal name and stands right inside `try`.
+// Bundlers allow a missing package only if `require` has a literal name and is directly inside `try`.
 /* eslint-disable @typescript-eslint/no-require-imports */
 function loadPromClient(): MetricsClient | undefined {
   try {
@@ -83,19 +83,18 @@ function loadSuccessor(): MetricsClient | undefined {
 }
 /* eslint-enable @typescript-eslint/no-require-imports */
 
-/** Why a client that is installed cannot be loaded: reported only if the other one is missing. */
+/** The load error of an installed client, reported only if the other client is missing. */
 let loadError: Error | undefined;
 
 function notLoaded(error: unknown): undefined {
   const { code } = (error ?? {}) as { code?: unknown };
-  // Yarn's Plug'n'Play has a code of its own for a package that is not among the dependencies.
+  // Yarn's Plug'n'Play has its own code for a package that is not a dependency.
   const isMissing = code === 'MODULE_NOT_FOUND' || code === 'UNDECLARED_DEPENDENCY';
   if (!isMissing && error instanceof Error) loadError ??= error;
 }
 
 /**
- * The client that makes the metrics of a registry: the one that the registry is of, or else the first
- * that is installed.
+ * Returns the client for a registry: the one whose class it is, or else the first installed one.
  *
  * @throws {@link MissingClientError}
  */
@@ -108,9 +107,9 @@ export function clientOf(registry: MetricsRegistry): MetricsClient {
 }
 
 /**
- * The registry of the options, or else the installed client's own.
+ * Returns the registry of the options, or else the installed client's default.
  *
- * @throws {@link MissingClientError} if there is no client to make its metrics
+ * @throws {@link MissingClientError} if no client can make its metrics
  */
 export function registryOf(given: MetricsRegistry | undefined): MetricsRegistry {
   const registry = given ?? defaultClient().register;
@@ -118,7 +117,7 @@ export function registryOf(given: MetricsRegistry | undefined): MetricsRegistry 
   return registry;
 }
 
-/** Whether a client is installed. @throws what one throws that is installed and cannot be loaded */
+/** Whether a client is installed. Throws the load error of one that is installed and cannot be loaded. */
 export function hasClient(): boolean {
   if (installedClients().flat().length > 0) return true;
   if (loadError !== undefined) throw loadError;

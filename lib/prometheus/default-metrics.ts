@@ -4,7 +4,7 @@ import { describe, InvalidOptionError } from '../prometheus-migrations.errors';
 import { clientOf } from './client';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
 
-/** The client's process metrics in a registry, if the options want them and nobody else collects them. */
+/** The client's process metrics in a registry, if the option is set and nothing else collects them. */
 export class DefaultMetrics implements MetricSet {
   readonly key: string;
   readonly description: string;

@@ -6,9 +6,9 @@ import { resolve } from '../options/resolve';
 import { checkChoice, registryOf } from './client';
 import { MigrationMetrics } from './metrics';
 
-/** What an exporter works with: a module passes its own in place of options. */
+/** The parts of an exporter. A module passes its own parts instead of options. */
 export class ExporterParts {
-  /** @param given - `undefined` where no client is installed, and a meter shows the metrics */
+  /** @param given - `undefined` if no client is installed and a meter shows the metrics */
   constructor(
     readonly monitor: Monitor,
     readonly outlets: readonly MetricsOutlet[],

@@ -4,14 +4,14 @@ import type { MetricsRegistry, MigrationsExporterOptions } from '../options/opti
 import { checkDataSource } from '../options/resolve';
 import { ExporterParts } from './exporter-parts';
 
-/** Beside the exporters, so that whoever mocks one finds public members only. */
+/** Kept outside the class, so that a mock of an exporter needs only public members. */
 const partsOf = new WeakMap<MigrationsExporter, ExporterParts>();
 
 /**
  * Reads the migrations of every connection and keeps their metrics in a registry.
  *
- * In a Nest application {@link PrometheusMigrationsModule} makes one; inject it to export by hand. In a
- * script without Nest make one yourself, with the connections as `dataSources`.
+ * In a Nest application, {@link PrometheusMigrationsModule} creates one; inject it to export by hand. In a
+ * script without Nest, create one with the connections as `dataSources`.
  *
  * @example
  * ```ts
@@ -23,7 +23,7 @@ const partsOf = new WeakMap<MigrationsExporter, ExporterParts>();
  */
 export class MigrationsExporter {
   /**
-   * @param options - what is exported, and how it is read; the environment is read now
+   * @param options - the connections and how to read them; the environment is read now
    * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a value that cannot work
    * @throws {@link MissingClientError} if no Prometheus client is installed
    */
@@ -33,58 +33,65 @@ export class MigrationsExporter {
   }
 
   /**
-   * The registry that the metrics are in.
+   * The registry that holds the metrics.
    *
-   * @throws {@link MissingClientError} if no Prometheus client is installed, and only an OpenTelemetry meter has them
+   * @throws {@link MissingClientError} if no Prometheus client is installed, and only an OpenTelemetry meter
+   * shows the metrics
    */
   get registry(): MetricsRegistry {
     return parts(this).registry;
   }
 
   /**
-   * Exports the migrations of every connection: reads them now, whatever `maxAge`, and from then on at
-   * every scrape. A connection that cannot be read does not reject; its reading has the reason.
+   * Exports the migrations of every connection: reads them now, regardless of `maxAge`, and then at every
+   * scrape.
    *
-   * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
+   * A connection that cannot be read does not reject; its reading has the reason.
+   *
+   * @throws {@link RegistryInUseError} if the registry already holds another metric with one of the names
    */
   async exportMigrations(): Promise<readonly MigrationReading[]> {
     const { monitor } = parts(this);
     parts(this).publish();
     monitor.includeAll();
     const readings = await monitor.readExported();
-    // With the runs of the DataSources that were found just now.
+    // Publish again: reading may have found DataSources, whose runs must be shown too.
     parts(this).publish();
     return readings;
   }
 
   /**
-   * Exports one connection under an alias: reads it now, and from then on at every scrape. The alias
-   * belongs to this DataSource from here on; another one of the container with that name is numbered,
-   * as `default#2`, and a name that the container has for this DataSource is not used any more.
+   * Exports one connection under an alias: reads it now, and then at every scrape.
+   *
+   * From now on the alias belongs to this DataSource. Another DataSource of the container with that name gets
+   * a number, as in `default#2`. The DataSource's own name in the container is no longer used.
    *
    * @throws {@link InvalidOptionError} or {@link NotADataSourceError} for a bad argument
-   * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
+   * @throws {@link RegistryInUseError} if the registry already holds another metric with one of the names
    */
   async exportMigrationsForDatabase(alias: string, dataSource: DataSource): Promise<MigrationReading> {
     checkDataSource(alias, dataSource);
     parts(this).publish();
     const reading = await parts(this).monitor.readOne(alias, dataSource);
-    // With its runs.
+    // Publish again, so that the DataSource's runs are shown too.
     parts(this).publish();
     return reading;
   }
 
   /**
-   * Stops exporting a connection: its series disappear, and stay away until
-   * {@link MigrationsExporter.exportMigrationsForDatabase} is called for that alias.
+   * Stops exporting a connection.
+   *
+   * Its series disappear until {@link MigrationsExporter.exportMigrationsForDatabase} is called for that
+   * alias.
    */
   forgetDatabase(alias: string): void {
     parts(this).monitor.forget(alias);
   }
 
   /**
-   * Takes the metrics out of the registry and abandons collections under way. The exporter still reads
-   * after that, but puts nothing into the registry any more.
+   * Removes the metrics from the registry and abandons running collections.
+   *
+   * The exporter can still read after that, but it no longer adds metrics to the registry.
    */
   close(): void {
     const { monitor, outlets } = parts(this);

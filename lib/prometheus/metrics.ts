@@ -7,7 +7,7 @@ import { clientOf } from './client';
 import { claim, countScrape, type MetricSet, type RegisteredMetric, release } from './registry';
 import { RunExport } from './run-export';
 
-/** The metrics of one monitor, in a registry from when something is exported until they are withdrawn. */
+/** The metrics of one monitor in a registry, from the first export until they are withdrawn. */
 export class MigrationMetrics implements MetricSet {
   readonly key: string;
   readonly description: string;
@@ -15,7 +15,7 @@ export class MigrationMetrics implements MetricSet {
   private isWithdrawn = false;
   private made: readonly RegisteredMetric[] | undefined;
   private readonly runs: RunExport;
-  /** What all metrics show that are collected in one turn of the event loop: those of one scrape. */
+  /** The snapshots of the current scrape, shared by all metrics collected in one turn of the event loop. */
   private scrape: Promise<readonly Snapshot[]> | undefined;
 
   constructor(
@@ -29,9 +29,9 @@ export class MigrationMetrics implements MetricSet {
   }
 
   /**
-   * Puts the metrics into the registry, or back into it if somebody cleared it.
+   * Registers the metrics, also again if the registry was cleared.
    *
-   * @throws {@link RegistryInUseError} if the registry holds one of the names already
+   * @throws {@link RegistryInUseError} if the registry already holds one of the names
    */
   publish(): void {
     if (this.isWithdrawn || this.isClosing) return;
@@ -39,7 +39,7 @@ export class MigrationMetrics implements MetricSet {
     this.runs.publish();
   }
 
-  /** Takes them out for good. */
+  /** Unregisters the metrics for good. */
   withdraw(): void {
     this.isWithdrawn = true;
     release(this);
@@ -47,8 +47,8 @@ export class MigrationMetrics implements MetricSet {
   }
 
   /**
-   * Each metric has a `collect` of its own, and all that the client calls within one scrape await the
-   * same refresh: one that filled its neighbours would leave them a scrape behind.
+   * Each metric has its own `collect`, and all of one scrape await the same refresh. If one metric filled the
+   * others, they could lag a scrape behind.
    */
   readonly metrics = (): readonly RegisteredMetric[] => {
     return (this.made ??= [...this.gauges(), this.collectionErrors()]);
@@ -80,7 +80,7 @@ export class MigrationMetrics implements MetricSet {
     });
   }
 
-  /** Counted by the monitor, so that neither `resetMetrics()` nor another owner can lose a failure. */
+  /** The monitor keeps the counts, so that neither `resetMetrics()` nor another owner can lose a failure. */
   private collectionErrors(): RegisteredMetric {
     const refresh = () => this.refresh();
     const { Counter } = clientOf(this.registry);
@@ -107,9 +107,9 @@ export class MigrationMetrics implements MetricSet {
     if (this.scrape === undefined) {
       this.scrape = this.monitor.refresh();
       countScrape(this.registry);
-      // Lazily loaded modules bring DataSources. From the next scrape on their runs are shown as well.
+      // Lazily loaded modules add DataSources. Their runs are shown from the next scrape on.
       if (!this.isWithdrawn && !this.isClosing) this.runs.update();
-      // Not a timer: one that a test fakes would hold this scrape's figures for ever.
+      // Not a timer: with fake timers in a test, this scrape's figures would stay for ever.
       void Promise.resolve().then(() => (this.scrape = undefined));
     }
     return this.scrape;

@@ -2,25 +2,25 @@ import { logger } from '../logger';
 import type { MetricsRegistry } from '../options/option.types';
 import { RegistryInUseError } from '../prometheus-migrations.errors';
 
-/** A metric of whichever client. */
+/** A metric of either client. */
 export interface RegisteredMetric {
   readonly name: string;
 }
 
-/** A set of metrics that belong together: all of them are in a registry, or none is. */
+/** Metrics that are registered together: a registry holds all of them or none. */
 export interface MetricSet {
   readonly registry: MetricsRegistry;
   /** Sets with the same key have the same names. */
   readonly key: string;
-  /** For a warning, as `"typeorm_migrations_*"`. */
+  /** Name for warnings, such as `"typeorm_migrations_*"`. */
   readonly description: string;
-  /** The metrics, made when they are first wanted. */
+  /** Returns the metrics, created at first use. */
   readonly metrics: () => readonly RegisteredMetric[];
-  /** Its owner shuts down: whoever comes next takes its place without a warning. */
+  /** Its owner shuts down, so the next set may take over without a warning. */
   readonly isClosing: boolean;
 }
 
-/** Sets that are alive on one registry under the same names: the last has its metrics in the registry. */
+/** The active sets of one registry with the same names. The registry holds the metrics of the last one. */
 interface Owners {
   readonly sets: MetricSet[];
   wasWarned: boolean;
@@ -37,10 +37,11 @@ function ownersOf({ registry, key }: MetricSet): Owners {
 }
 
 /**
- * Puts a set into its registry in place of an older one with the same names, which gets it back when
- * this one is released. Does nothing if the set is alive already, but to put back what was cleared.
+ * Registers a set in place of an older one with the same names. The older one returns when this one is
+ * released. If the set is already active, this only registers what was cleared.
  *
- * @throws {@link RegistryInUseError} if the registry holds a metric of that name that is nobody's here
+ * @throws {@link RegistryInUseError} if the registry holds a metric of that name that is not from this
+ * package
  */
 export function claim(set: MetricSet): void {
   const owners = ownersOf(set);
@@ -60,7 +61,7 @@ export function claim(set: MetricSet): void {
   if (older !== undefined && !owners.wasWarned) warn(owners, set);
 }
 
-/** Takes a set out of its registry; the newest of those left gets its place. */
+/** Unregisters a set; the newest remaining set takes its place. */
 export function release(set: MetricSet): void {
   const owners = ownersOf(set);
   const index = owners.sets.indexOf(set);
@@ -71,7 +72,7 @@ export function release(set: MetricSet): void {
   if (newest !== undefined) tryToPutIn(newest);
 }
 
-/** Puts back what `registry.clear()` took out behind everybody's back. */
+/** Registers again the metrics that `registry.clear()` removed. */
 export function restore(registry: MetricsRegistry): void {
   for (const owners of registries.get(registry)?.values() ?? []) {
     const newest = newestOf(owners);
@@ -86,13 +87,13 @@ export function countScrape(registry: MetricsRegistry): void {
   scrapes.set(registry, (scrapes.get(registry) ?? 0) + 1);
 }
 
-/** How often a registry was scraped with metrics of ours in it; `undefined` while it has none. */
+/** Returns how often a registry was scraped with our metrics in it; `undefined` while it has none. */
 export function scrapesOf(registry: MetricsRegistry): number | undefined {
   const owners = [...(registries.get(registry)?.values() ?? [])];
   return owners.some((each) => newestOf(each) !== undefined) ? (scrapes.get(registry) ?? 0) : undefined;
 }
 
-/** The newest set that is not shutting down: its metrics belong in the registry. */
+/** Returns the newest set that is not shutting down: its metrics belong in the registry. */
 function newestOf({ sets }: Owners): MetricSet | undefined {
   return sets.findLast(({ isClosing }) => !isClosing);
 }
@@ -113,7 +114,7 @@ function putIn({ registry, metrics }: MetricSet): void {
   }
 }
 
-/** For a set that was there before: whoever took one of its names since keeps it. */
+/** For a set that returns: a metric that has taken one of its names since then keeps it. */
 function tryToPutIn(set: MetricSet): void {
   try {
     putIn(set);
@@ -122,21 +123,21 @@ function tryToPutIn(set: MetricSet): void {
   }
 }
 
-/** Takes out what is the set's own; what somebody else has put there since stays. */
+/** Unregisters the set's own metrics; metrics that others have registered since then stay. */
 function takeOut({ registry, metrics }: MetricSet): void {
   for (const metric of metrics()) {
     if (holderOf(registry, metric) === metric) registry.removeSingleMetric(nameOf(metric));
   }
 }
 
-/** The metric that a registry holds under the name of one of ours. */
+/** Returns the metric that the registry holds under the name of ours. */
 function holderOf(registry: MetricsRegistry, metric: RegisteredMetric): RegisteredMetric | undefined {
   return registry.getSingleMetric(nameOf(metric)) as RegisteredMetric | undefined;
 }
 
 const names = new WeakMap<RegisteredMetric, string>();
 
-/** The name that a metric had at first: a registry of OpenMetrics takes `_total` off when it is scraped. */
+/** Returns a metric's original name: an OpenMetrics registry removes `_total` from it at a scrape. */
 function nameOf(metric: RegisteredMetric): string {
   const name = names.get(metric) ?? metric.name;
   names.set(metric, name);

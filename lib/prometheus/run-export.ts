@@ -6,7 +6,7 @@ import { recordedOf } from '../runs/recorded-runs';
 import type { RunHost, RunMetrics } from './run-metrics';
 import { RunSource } from './run-source';
 
-/** Shows the runs of those DataSources that a monitor exports and that are instrumented. */
+/** Shows the runs of the instrumented DataSources that a monitor exports. */
 export class RunExport implements RunHost {
   private hosted: ReadonlySet<RunSource> = new Set();
   private readonly shown = new Set<RunMetrics>();
@@ -19,9 +19,9 @@ export class RunExport implements RunHost {
   ) {}
 
   /**
-   * Takes in the DataSources that are exported now, and lets go of those that are not any more.
+   * Adds the DataSources that are exported now, and removes the others.
    *
-   * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
+   * @throws {@link RegistryInUseError} if the registry already holds another metric with one of the names
    */
   publish(): void {
     const hosted = new Set<RunSource>();
@@ -39,7 +39,7 @@ export class RunExport implements RunHost {
     this.hosted = hosted;
   }
 
-  /** The same within a scrape, which must not fail. */
+  /** Publishes within a scrape, which must not fail: an error becomes one warning. */
   update(): void {
     try {
       this.publish();

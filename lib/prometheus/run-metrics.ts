@@ -5,36 +5,36 @@ import { addTo, RUN_BUCKETS, RUN_OUTCOMES, type RunTotals } from '../runs/totals
 import { clientOf } from './client';
 import { claim, type MetricSet, type RegisteredMetric, release } from './registry';
 
-/** Exports the connections of an application; what an instrumented DataSource leaves open, it decides. */
+/** Exports the connections of an application. Its settings are the defaults of instrumented DataSources. */
 export interface RunHost {
   readonly registry: MetricsRegistry;
   readonly naming: MetricNaming;
-  /** The DataSources that it exports now and whose runs are recorded. */
+  /** Returns the exported DataSources whose runs are recorded. */
   exported(): Iterable<readonly [alias: string, source: ShownRuns]>;
 }
 
 /** A DataSource whose runs are recorded. */
 export interface ShownRuns {
   readonly runs: RunTotals;
-  /** Those that export it, or have done so. */
+  /** The hosts that export it or have exported it. */
   readonly hosts: ReadonlySet<RunHost>;
-  /** Where a host shows the runs; `undefined` if they have another registry. */
+  /** Returns the metrics in which a host shows the runs; `undefined` if they have another registry. */
   metricsAt(host: RunHost): RunMetrics | undefined;
-  /** The label `connection`, where a host exports it under an alias, and where none does. */
+  /** Returns the label `connection`, with or without a host's alias. */
   labelFor(alias?: string): string;
 }
 
 const known = new WeakMap<MetricsRegistry, Map<string, RunMetrics>>();
 
 /**
- * The metrics of runs of one set of names in one registry. They show the DataSources that a host exports there, and
- * those with these names of their own that no host exports. They are in the registry as long as there are any.
+ * The run metrics of one set of names in one registry. They show the DataSources of their hosts, and
+ * instrumented DataSources that no host exports. They are registered while they have either.
  */
 export class RunMetrics implements MetricSet {
   readonly isClosing = false;
   private readonly hosts = new Set<RunHost>();
   private readonly sources = new Set<ShownRuns>();
-  /** The runs of DataSources that are gone, by the label `connection`. */
+  /** The runs of DataSources that were garbage-collected, by the label `connection`. */
   private readonly past = new Map<string, RunTotals>();
   private made: readonly RegisteredMetric[] | undefined;
   private scrape: ReadonlyMap<string, RunTotals> | undefined;
@@ -63,9 +63,9 @@ export class RunMetrics implements MetricSet {
   }
 
   /**
-   * Shows what a host exports, and puts back what was cleared.
+   * Shows the DataSources of a host, and registers again what was cleared.
    *
-   * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
+   * @throws {@link RegistryInUseError} if the registry already holds another metric with one of the names
    */
   addHost(host: RunHost): void {
     claim(this);
@@ -77,7 +77,7 @@ export class RunMetrics implements MetricSet {
     this.releaseIfEmpty();
   }
 
-  /** The same for a DataSource as long as no host exports it. */
+  /** Shows a DataSource while no host exports it. */
   addSource(source: ShownRuns): void {
     claim(this);
     this.sources.add(source);
@@ -88,7 +88,7 @@ export class RunMetrics implements MetricSet {
     this.releaseIfEmpty();
   }
 
-  /** Keeps the runs of a DataSource that nobody can use any more, and lets go of the rest. */
+  /** Keeps the totals of a DataSource that was garbage-collected, and drops the rest. */
   retire(source: ShownRuns): void {
     addTo(this.past, source.labelFor(), source.runs);
     this.sources.delete(source);
@@ -108,7 +108,7 @@ export class RunMetrics implements MetricSet {
     const configuration = this.configuration('duration');
     const { name, help, aggregator } = configuration;
     const histogram = new Histogram({ ...configuration, buckets: [...RUN_METRICS.duration.buckets] });
-    // A client's histogram takes single runs, and no totals.
+    // A client's histogram accepts single observations only, not totals.
     const get = () =>
       Promise.resolve({ name, help, aggregator, type: 'histogram', values: samplesOf(name, this.totals()) });
     return Object.assign(histogram, { get, getForPromString: get }) as RegisteredMetric;
@@ -148,7 +148,10 @@ export class RunMetrics implements MetricSet {
     return { name: this.names[key], help, aggregator, labelNames, registers: [] as [] };
   }
 
-  /** What all three metrics show that are collected in one turn of the event loop: those of one scrape. */
+  /**
+   * Returns the totals of the current scrape, shared by the three metrics collected in one turn of the event
+   * loop.
+   */
   private totals(): ReadonlyMap<string, RunTotals> {
     if (this.scrape === undefined) {
       this.scrape = this.addUp();
@@ -157,7 +160,7 @@ export class RunMetrics implements MetricSet {
     return this.scrape;
   }
 
-  /** By the label `connection`; each DataSource once, whoever shows it. */
+  /** Sums the runs by the label `connection`, each DataSource once even if several hosts show it. */
   private addUp(): ReadonlyMap<string, RunTotals> {
     const totals = new Map<string, RunTotals>();
     for (const [connection, runs] of this.past) addTo(totals, connection, runs);
@@ -177,7 +180,7 @@ export class RunMetrics implements MetricSet {
   }
 }
 
-/** Those that a host shows, wherever. Each host is asked once, not once for each of them. */
+/** Returns the sources that a host shows in any registry. It iterates each host once, not once per source. */
 function hostedOf(sources: ReadonlySet<ShownRuns>): ReadonlySet<ShownRuns> {
   const hosts = new Set<RunHost>();
   for (const source of sources) for (const host of source.hosts) hosts.add(host);
@@ -188,7 +191,7 @@ function hostedOf(sources: ReadonlySet<ShownRuns>): ReadonlySet<ShownRuns> {
   return hosted;
 }
 
-/** What both clients make of a histogram: for each set of labels the buckets, the sum and the count. */
+/** Builds the samples of a histogram as both clients do: buckets, sum and count for each set of labels. */
 function samplesOf(name: string, totals: ReadonlyMap<string, RunTotals>) {
   return [...totals].flatMap(([connection, { ended }]) =>
     // Both outcomes from the start, so that increase() sees the first run.

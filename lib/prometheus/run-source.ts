@@ -4,12 +4,12 @@ import type { MetricsRegistry } from '../options/option.types';
 import type { RecordedRuns, RunListener } from '../runs/recorded-runs';
 import { type RunHost, RunMetrics, type ShownRuns } from './run-metrics';
 
-/** What an instrumented DataSource says of its own accord of where its runs are shown. */
+/** The registry and names that an instrumented DataSource sets itself. */
 export interface RunPlace extends MetricNaming {
   readonly registry?: MetricsRegistry | undefined;
 }
 
-/** Shows the runs of one DataSource: at the hosts that export it, or else where it says itself. */
+/** Shows the runs of one DataSource at its hosts, or else at its own place. */
 export class RunSource implements ShownRuns, RunListener {
   readonly hosts = new Set<RunHost>();
   private own: RunMetrics | undefined;
@@ -30,9 +30,9 @@ export class RunSource implements ShownRuns, RunListener {
   }
 
   /**
-   * @param place - what was given; a host decides the rest
-   * @param own - where the runs are shown as long as no host exports the DataSource
-   * @throws {@link RegistryInUseError} if the registry holds somebody else's metric of one of the names
+   * @param place - the DataSource's own settings; a host provides the rest
+   * @param own - shows the runs while no host exports the DataSource
+   * @throws {@link RegistryInUseError} if the registry already holds another metric with one of the names
    */
   configure(place: RunPlace, own: RunMetrics): void {
     own.addSource(this);
@@ -59,7 +59,10 @@ export class RunSource implements ShownRuns, RunListener {
     return undefined;
   }
 
-  /** `registry.clear()` may have taken the metrics out. A run goes on whatever becomes of them. */
+  /**
+   * Registers the metrics again, because `registry.clear()` may have removed them. An error must not end the
+   * run.
+   */
   changed(): void {
     try {
       this.own?.addSource(this);

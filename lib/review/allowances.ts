@@ -1,6 +1,6 @@
 import { type Finding, type FindingKind, FINDINGS } from './judge';
 
-/** A finding that is meant to be. */
+/** A comment that allows a finding. */
 export interface Allowance {
   readonly kinds: readonly FindingKind[];
   readonly reason: string;
@@ -9,7 +9,7 @@ export interface Allowance {
   readonly line: number;
 }
 
-/** A comment that looks like an allowance, and is none. */
+/** A comment that looks like an allowance but cannot be parsed. */
 export interface BrokenAllowance {
   readonly file: string;
   readonly line: number;
@@ -18,7 +18,7 @@ export interface BrokenAllowance {
 const MARK = /^\s*(?:.*?(?:\/\/|\/\*)|\*)\s*migration-review:(.*)$/;
 const ALLOWANCE = /^\s*allow\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s+because\s+(\S.*?)\s*(?:\*\/\s*)?$/;
 
-/** The allowances in the comments of a file. */
+/** Finds the allowances in the comments of a file. */
 export function allowancesIn(file: string, text: string): (Allowance | BrokenAllowance)[] {
   if (!text.includes('migration-review:')) return [];
   return text.split('\n').flatMap((content, index) => {
@@ -35,18 +35,18 @@ function areKinds(names: readonly string[]): names is FindingKind[] {
   return names.every((name) => (FINDINGS as readonly string[]).includes(name));
 }
 
-/** Who allows a finding, and why if that is said. */
+/** What allows a finding, with the reason if there is one. */
 export type AllowedBy = { readonly by: 'flag' } | { readonly by: 'comment'; readonly reason: string };
 
-/** Matches findings with allowances, and knows which of these nothing needs. */
+/** Matches findings with allowances, and finds the unused ones. */
 export class Allowances {
   private readonly comments: readonly Allowance[];
   private readonly broken: readonly BrokenAllowance[];
   private readonly used = new Set<string | Allowance>();
 
   /**
-   * @param names - of migrations, from the command line
-   * @param comments - of all files that are judged
+   * @param names - names of migrations from the command line
+   * @param comments - the allowances of all judged files
    */
   constructor(
     private readonly names: readonly string[],
@@ -65,7 +65,9 @@ export class Allowances {
     return isNamed ? { by: 'flag' } : undefined;
   }
 
-  /** What to say about allowances that nothing needs, or that cannot be read; once all findings are asked about. */
+  /**
+   * Returns notes about unused and broken allowances. Call it after `allow()` was called for every finding.
+   */
   notes(): string[] {
     const names = [...new Set(this.names)].filter((name) => !this.used.has(name));
     return [

@@ -11,12 +11,12 @@ import { migrationTimestamp } from '../migration/state';
 /** The migrations of each connection. */
 export type Migrations = ReadonlyMap<string, readonly SourceMigration[]>;
 
-/** The working tree, and what TypeORM loads there. */
+/** The working tree, and the migrations that TypeORM loads there. */
 export interface WorkingTree {
   readonly root: string;
-  /** The folder that paths of the option `migrations` start from. */
+  /** The folder to which paths of the option `migrations` are relative. */
   readonly folder: string;
-  /** A folder that finds the packages of the project. */
+  /** A folder from which the project's packages resolve. */
   readonly project: string;
   readonly loaded: LoadedSources;
   readonly migrations: Migrations;
@@ -24,12 +24,13 @@ export interface WorkingTree {
   readonly files: ReadonlySet<string>;
 }
 
-/** Files that no DataSource needs, and that may be large. */
+/** Files that no DataSource needs and that may be large. */
 const MEDIA = /\.(png|jpe?g|gif|webp|avif|ico|mp[34]|mov|webm|woff2?|ttf|otf|pdf|zip|t?gz|jar|snap)$/i;
 
 /**
- * The migrations that TypeORM would load from a commit. If the files of the DataSource are as they are here, its paths find
- * them in git. Otherwise, or if a file is not plain, it is loaded from a temporary copy.
+ * Finds the migrations that TypeORM would load from a commit. If the commit has the same DataSource files as
+ * the working tree, its paths find them in git. Otherwise, or if a file is not plain, the DataSource is
+ * loaded from a temporary copy.
  *
  * @param loadCopy - loads the DataSources of a copy
  */
@@ -73,7 +74,7 @@ function fromGit(tree: Tree, here: WorkingTree, reader: SourceReader): Migration
   }
 }
 
-/** Whether a commit has the files that decide what is loaded as they are here. */
+/** Whether the files that define the DataSource are the same in the commit and in the working tree. */
 function isSameDataSource(tree: Tree, { root, loaded, files }: WorkingTree): boolean {
   const paths = loaded.files
     .filter((file) => !isInstalled(file))
@@ -94,10 +95,10 @@ function filesOf(root: string, globs: readonly string[], globSync: Find): string
   return [...new Set(paths)];
 }
 
-/** A file that may be as it is here, and have other migrations. */
+/** A file that re-exports: it may be unchanged and still export other migrations. */
 const REEXPORTS = /\bexport\s*(?:\*|\{[^}]*\}\s*from\b)|__(?:exportStar|reExport)\b/;
 
-/** The migrations in files each of which shows by itself what it exports; `undefined` if one does not. */
+/** Finds the migrations in files whose source shows all exports; `undefined` if one does not. */
 function plainMigrations(
   paths: readonly string[],
   copy: string,
@@ -116,7 +117,7 @@ function plainMigrations(
     if (names === undefined) return undefined;
     for (const name of names) {
       const timestamp = migrationTimestamp(name);
-      // A name that the class gets when it is made: TypeORM takes no other.
+      // TypeORM requires a timestamp, so the class gets its real name only at run time.
       if (Number.isNaN(timestamp)) return undefined;
       found.push({ name, timestamp, file, text });
     }

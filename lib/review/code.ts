@@ -3,9 +3,9 @@ import { compilerOf, type Ts } from './compiler';
 import { exportedClasses } from './exports';
 import { executedBy } from './executed';
 
-/** A class of a file, as its source says. */
+/** A class in a source file. */
 export interface ClassCode {
-  /** The name by which TypeORM knows it as a migration. */
+  /** Its name as a migration of TypeORM. */
   readonly name: string;
   /** The name in its declaration. */
   readonly ownName: string | undefined;
@@ -15,24 +15,24 @@ export interface ClassCode {
   readonly hasUp: boolean;
   /** Whether `down()` is missing, is empty or only throws. */
   readonly lacksDown: boolean;
-  /** What is executed when it runs, as far as it stands in this file: to be compared, and for nothing else. */
+  /** Returns the code that it executes, as far as this file has it. The text is only for comparison. */
   executed(): string;
 }
 
-/** Reads source files, with the compiler of the project. */
+/** Reads source files with the project's compiler. */
 export class SourceReader {
   private compiler: Ts | undefined;
   private readonly known = new Map<string, readonly ClassCode[]>();
 
-  /** @param folder - one of the project that has the compiler */
+  /** @param folder - a folder of the project from which the compiler resolves */
   constructor(private readonly folder: string) {}
 
-  /** The class of a migration; `undefined` if the file makes it in a way that its source does not show. */
+  /** Finds the class of a migration; `undefined` if the source does not show it. */
   classOf(name: string, file: string, text: string): ClassCode | undefined {
     return this.classesIn(file, text).find((each) => each.name === name);
   }
 
-  /** Every class of a file that has a name. */
+  /** Finds every named class of a file. */
   classesIn(file: string, text: string): readonly ClassCode[] {
     const key = `${file}\n${text}`;
     const classes = this.known.get(key) ?? classesIn(this.ts, this.parse(file, text));
@@ -40,14 +40,14 @@ export class SourceReader {
     return classes;
   }
 
-  /** What a file executes as a whole. */
+  /** Returns the code that a whole file executes. */
   executedBy(file: string, text: string): string {
     return executedBy(this.ts, this.parse(file, text));
   }
 
   /**
-   * The names of the migrations that TypeORM finds in a file which its paths match; `undefined` if the file alone does
-   * not say, as one that only re-exports.
+   * Finds the names of the migrations that TypeORM would load from a file; `undefined` if the source does not
+   * show them, as in a file that only re-exports.
    */
   exportedBy(file: string, text: string): readonly string[] | undefined {
     const source = this.parse(file, text) as typescript.SourceFile & {
@@ -84,13 +84,13 @@ function classesIn(ts: Ts, source: typescript.SourceFile): ClassCode[] {
   return found;
 }
 
-/** The name that an anonymous class gets from where it is assigned. */
+/** Returns the name that an anonymous class gets from its assignment. */
 function nameFor(ts: Ts, node: typescript.Node, child: typescript.Node): string | undefined {
   const isNamed = ts.isVariableDeclaration(node) || ts.isPropertyAssignment(node);
   return isNamed && node.initializer === child && ts.isIdentifier(node.name) ? node.name.text : undefined;
 }
 
-/** The value of a property `name`, which TypeORM takes before the name of the class. */
+/** Returns the value of a property `name`, which TypeORM prefers to the class's name. */
 function namedByItself(ts: Ts, { members }: typescript.ClassLikeDeclaration): string | undefined {
   for (const member of members) {
     if (!ts.isPropertyDeclaration(member) || textOfName(ts, member) !== 'name' || isStatic(ts, member))
@@ -140,7 +140,7 @@ function isStatic(ts: Ts, member: typescript.ClassElement): boolean {
   );
 }
 
-/** Whether it is one of several types of an overloaded method. */
+/** Whether a member is an overload signature. */
 function isSignature(ts: Ts, member: typescript.ClassElement): boolean {
   return ts.isMethodDeclaration(member) && member.body === undefined;
 }

@@ -6,16 +6,16 @@ import { ReviewError } from './review-error';
 export type Ts = typeof typescript;
 
 /**
- * The compiler of a project.
+ * Loads the compiler of a project.
  *
- * @throws {@link ReviewError} if the project has none, or one without an API as that of TypeScript 7
+ * @throws {@link ReviewError} if the project has none, or one without the API, such as TypeScript 7
  */
 export function compilerOf(folder: string): Ts {
   try {
     const ts = createRequire(join(folder, 'data-source.js'))('typescript') as Partial<Ts>;
     if (typeof ts.createSourceFile === 'function') return ts as Ts;
   } catch {
-    // As one that has no compiler.
+    // Reported below like a missing compiler.
   }
   throw new ReviewError(
     'There is no parser to compare code with: a review needs the package typescript, for JavaScript as well. ' +

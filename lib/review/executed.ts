@@ -5,8 +5,9 @@ import type { Ts } from './compiler';
 type Node = typescript.Node;
 
 /**
- * What a class executes, or a whole file, as a text to be compared: no comments, white space, types, or quotes. Besides
- * the class it has what the class refers to in its file, and the file's statements that run when it is loaded.
+ * Renders the code that a class or a whole file executes, as a text for comparison. It omits comments, white
+ * space, types and quotes. Besides the class, it includes the file's declarations that the class refers to,
+ * and the statements that run on load.
  */
 export function executedBy(
   ts: Ts,
@@ -33,11 +34,11 @@ export function executedBy(
   return parts.join('\n');
 }
 
-/** The statements at the top of a file. */
+/** The top-level statements of a file. */
 class FileScope {
-  /** By name; of an import, a text that says what is imported. */
+  /** By name. For an import, the value is a text with the imported name and module. */
   readonly declarations = new Map<string, Node | string>();
-  /** What runs when the file is loaded, and is no declaration. */
+  /** Statements that run on load and are not declarations. */
   readonly effects: Node[] = [];
   readonly all: Node[] = [];
 
@@ -113,7 +114,7 @@ class FileScope {
   }
 }
 
-/** Whether a statement only exports something, as CommonJS does it, or is a directive such as 'use strict'. */
+/** Whether an expression is only a CommonJS export or a directive such as 'use strict'. */
 function isExportOrDirective(ts: Ts, expression: typescript.Expression): boolean {
   if (ts.isStringLiteral(expression)) return true;
   const target = ts.isBinaryExpression(expression)
@@ -126,7 +127,10 @@ function isExportOrDirective(ts: Ts, expression: typescript.Expression): boolean
   return root !== undefined && ts.isIdentifier(root) && (root.text === 'exports' || root.text === 'module');
 }
 
-/** A module without its folder and its ending: a file that moves imports the same by other paths. */
+/**
+ * Returns a module's name without folder and extension, because a moved file imports the same module by
+ * another path.
+ */
 function moduleName(specifier: string): string {
   const name = specifier.replace(/\/index(\.\w+)?$/, '');
   return /^[./]/.test(name)
@@ -134,10 +138,10 @@ function moduleName(specifier: string): string {
     : (name.split('/').at(-1) ?? name);
 }
 
-/** Writes a syntax tree as a text that is the same for whatever executes the same. */
+/** Writes a syntax tree as a text that is equal for equivalent code. */
 class Writer {
   text = '';
-  /** Names that are used, other than those of properties. */
+  /** Names that are used, except property names. */
   readonly references = new Set<string>();
   private readonly erased: ReadonlySet<typescript.SyntaxKind>;
 
@@ -145,7 +149,7 @@ class Writer {
     const { SyntaxKind: kind } = ts;
     this.erased = new Set([
       kind.AbstractKeyword,
-      // Of an enum.
+      // For `const enum`.
       kind.ConstKeyword,
       kind.DeclareKeyword,
       kind.DefaultKeyword,
@@ -167,7 +171,7 @@ class Writer {
     ]);
   }
 
-  /** @param isRoot - whether the node is the class that is compared: its own name is not */
+  /** @param isRoot - whether the node is the compared class, whose own name is omitted */
   write(given: Node, isRoot = false): void {
     const node = this.unwrapped(given);
     if (this.isErased(node)) return;
@@ -185,7 +189,7 @@ class Writer {
     this.text += ')';
   }
 
-  /** What a node stands for, if it is a leaf: of literals, the value. */
+  /** Returns the text of a leaf; for a literal, its value. */
   private valueOf(node: Node): string | undefined {
     const { ts } = this;
     if (ts.isIdentifier(node)) {
@@ -198,7 +202,7 @@ class Writer {
     return typeof text === 'string' ? `${node.kind}${JSON.stringify(text)}` : undefined;
   }
 
-  /** A `require()` or an `import()` of one module. */
+  /** Returns the module of a `require()` or an `import()`. */
   private imported({ expression, arguments: args }: typescript.CallExpression): string | undefined {
     const { ts } = this;
     const [specifier] = args;
@@ -209,7 +213,7 @@ class Writer {
     return isImport ? `import of ${moduleName(specifier.text)}` : undefined;
   }
 
-  /** The name of a property is no reference, with or without quotes. */
+  /** Writes a property's name, with or without quotes, without counting it as a reference. */
   private writeName(node: Node, name: Node): void {
     const { ts } = this;
     const isProperty =
@@ -219,17 +223,17 @@ class Writer {
     else this.write(name);
   }
 
-  /** What the children of a node do not show. */
+  /** Returns the parts of a node that its children do not show. */
   private flagsOf(node: Node): string {
     const { ts } = this;
     if (ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node)) return `/${node.operator}`;
     if (ts.isTaggedTemplateExpression(node)) return `/${JSON.stringify(this.rawTextsOf(node.template))}`;
-    // `let` becomes `const` by a linter.
+    // A linter may change `let` to `const`, so both are equal.
     if (ts.isVariableDeclarationList(node)) return node.flags & ts.NodeFlags.BlockScoped ? '' : '/var';
     return ts.isParameter(node) && node.modifiers?.some(ts.isModifier) === true ? '/property' : '';
   }
 
-  /** What a tag sees before escapes are replaced, as `String.raw` does. */
+  /** Returns the raw texts that a tag receives, as `String.raw` does. */
   private rawTextsOf(template: typescript.TemplateLiteral): unknown[] {
     const parts = this.ts.isTemplateExpression(template)
       ? [template.head, ...template.templateSpans.map(({ literal }) => literal)]
@@ -256,7 +260,7 @@ class Writer {
     if (ts.isMethodDeclaration(node) || ts.isFunctionDeclaration(node) || ts.isConstructorDeclaration(node)) {
       return node.body === undefined;
     }
-    // A field without a value is a type, mostly.
+    // A field without a value is usually only a type.
     if (ts.isPropertyDeclaration(node)) return node.initializer === undefined;
     if (ts.isParameter(node)) return ts.isIdentifier(node.name) && node.name.text === 'this';
     return ts.isExpressionStatement(node) && ts.isStringLiteral(node.expression);

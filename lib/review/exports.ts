@@ -2,8 +2,8 @@ import type * as typescript from 'typescript';
 import type { Ts } from './compiler';
 
 /**
- * The classes that a file exports and declares itself, by their own names; `undefined` if it exports anything else that
- * TypeORM would look into: functions, lists, or what other files define.
+ * Finds the classes that a file both declares and exports, by their own names. Returns `undefined` if it
+ * exports anything else that TypeORM would search: functions, lists, or definitions of other files.
  */
 export function exportedClasses(ts: Ts, source: typescript.SourceFile): string[] | undefined {
   const local = new Set(
@@ -55,7 +55,7 @@ function isExported(ts: Ts, statement: typescript.Statement): boolean {
   );
 }
 
-/** Whether TypeORM would find no class in a value. */
+/** Whether a value contains no class that TypeORM would find. */
 function isPlain(ts: Ts, value: typescript.Expression | undefined): boolean {
   return value !== undefined && (ts.isLiteralExpression(value) || ts.isTemplateExpression(value));
 }
@@ -78,7 +78,7 @@ function exportedValue(
   return declared(names, local);
 }
 
-/** What a statement of a CommonJS file exports. */
+/** Returns the exports of a statement in a CommonJS file. */
 function assigned(
   ts: Ts,
   source: typescript.SourceFile,
@@ -112,7 +112,10 @@ function assigned(
   return isMark ? [] : unlessItExports(source, expression);
 }
 
-/** Nothing; or `undefined` for code that may export something, as minifiers and bundlers write it. */
+/**
+ * Returns no exports, or `undefined` for code that may export something, as in the output of minifiers and
+ * bundlers.
+ */
 function unlessItExports(source: typescript.SourceFile, node: typescript.Node): readonly [] | undefined {
   return /\bexports\b/.test(node.getText(source)) ? undefined : [];
 }

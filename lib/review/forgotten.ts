@@ -8,11 +8,12 @@ import { isSource } from './globs';
 import { type SourceMigration, withUnixLineEnds } from './migration';
 
 /**
- * Classes of migrations in new files that no DataSource loads. Looked for in folders that have migrations of these, here or
- * in the base, and in new folders below them: a folder that was there before may belong to another DataSource.
+ * Finds migration classes in new files that no DataSource loads. It searches the folders that have migrations
+ * of this DataSource, here or in the base, and new folders below them. An older folder may belong to another
+ * DataSource.
  *
  * @param migrations - of one DataSource, in each state of the code
- * @param trees - of the base: what is in one of them is not new
+ * @param trees - of the base: a file that is in one of them is not new
  */
 export function forgottenMigrations(
   migrations: readonly SourceMigration[],

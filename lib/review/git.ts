@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { ReviewError } from './review-error';
 
-/** Where git would look for a repository other than the folder's: a hook sets them. */
+/** Variables that point git to another repository. A git hook sets them. */
 const ELSEWHERE = [
   'GIT_ALTERNATE_OBJECT_DIRECTORIES',
   'GIT_COMMON_DIR',
@@ -14,7 +14,7 @@ const ELSEWHERE = [
   'GIT_PREFIX',
   'GIT_WORK_TREE',
 ];
-/** No lock on the index, no prompt, and no network, not even for the missing files of a partial clone. */
+/** No lock on the index, no prompt, and no network, even for missing files of a partial clone. */
 const READ_ONLY = {
   GIT_OPTIONAL_LOCKS: '0',
   GIT_TERMINAL_PROMPT: '0',
@@ -22,9 +22,9 @@ const READ_ONLY = {
   GIT_ALLOW_PROTOCOL: 'none',
   LC_ALL: 'C',
 };
-/** No program of the repository's configuration. */
+/** Prevents git from running programs of the repository's configuration. */
 const NO_PROGRAMS = ['core.fsmonitor=false', 'core.untrackedCache=false', 'core.hooksPath=/dev/null'];
-/** Blobs that are read by one process of git. */
+/** Number of blobs read by one git process. */
 const BATCH = 2000;
 
 export const SYMLINK = '120000';
@@ -45,7 +45,7 @@ function git(folder: string, args: readonly string[], input = ''): Buffer {
   });
 }
 
-/** What git prints; `undefined` if it fails. */
+/** Returns git's output; `undefined` if it fails. */
 function tryGit(folder: string, args: readonly string[]): string | undefined {
   try {
     return git(folder, args).toString().trim();
@@ -54,11 +54,11 @@ function tryGit(folder: string, args: readonly string[]): string | undefined {
   }
 }
 
-/** A repository with a working tree. Everything it does only reads. */
+/** A repository with a working tree. All methods only read. */
 export class Repository {
   private constructor(readonly root: string) {}
 
-  /** @throws {@link ReviewError} if the folder is in no repository */
+  /** @throws {@link ReviewError} if the folder is not in a repository */
   static at(folder: string): Repository {
     try {
       const root = git(folder, ['rev-parse', '--show-toplevel']).toString();
@@ -68,7 +68,7 @@ export class Repository {
     }
   }
 
-  /** Likewise, or `undefined`. */
+  /** Returns `undefined` instead of throwing. */
   static around(folder: string): Repository | undefined {
     try {
       return Repository.at(folder);
@@ -78,7 +78,7 @@ export class Repository {
   }
 
   /**
-   * The commit that a ref names.
+   * Resolves a ref to a commit.
    *
    * @throws {@link ReviewError} if there is none
    */
@@ -105,7 +105,7 @@ export class Repository {
     return tryGit(this.root, ['rev-parse', '--verify', '--quiet', `${ref}^{commit}`]);
   }
 
-  /** git would take the tag, and say so on stderr only. */
+  /** git would use the tag and warn only on stderr. */
   private checkAmbiguity(ref: string): void {
     const full = ['refs/tags/', 'refs/heads/', 'refs/remotes/'].map((kind) => `${kind}${ref}`);
     const commits = new Map(full.map((name) => [name, this.commitOf(name)]));
@@ -115,9 +115,9 @@ export class Repository {
   }
 
   /**
-   * The commits from which HEAD and another one went apart: several, if each was merged into the other.
+   * Finds the merge bases of HEAD and a commit: several if each was merged into the other.
    *
-   * @throws {@link ReviewError} if they have nothing in common, as far as this clone knows
+   * @throws {@link ReviewError} if this clone knows no common commit
    */
   mergeBases(ref: string, commit: string): [string, ...string[]] {
     const head = this.commitOf('HEAD');
@@ -136,19 +136,19 @@ export class Repository {
     return tryGit(this.root, ['rev-parse', '--is-shallow-repository']) === 'true';
   }
 
-  /** The files of a commit, with those of submodules. */
+  /** Reads the file list of a commit, including submodules. */
   tree(commit: string): Tree {
     const tree = new Tree(commit);
     tree.add(this.root, commit, '');
     return tree;
   }
 
-  /** Paths of the working tree, from its root, that git tracks or would track: not those that it ignores. */
+  /** Lists the paths of the working tree that git tracks or would track, but not ignored ones. */
   files(): Set<string> {
     return new Set(workingFiles(this.root, ''));
   }
 
-  /** Paths that a sparse checkout leaves out of the working tree. */
+  /** Lists the paths that a sparse checkout omits. */
   leftOut(): string[] {
     return list(this.root, ['ls-files', '-z', '-t'])
       .filter((line) => line.startsWith('S '))
@@ -167,7 +167,7 @@ function noRepository(folder: string, error: unknown): ReviewError {
     .replace(/^fatal: /, '')
     .split('\n');
   if (/dubious ownership/.test(line)) {
-    // The folder that git checks is the repository's root.
+    // git checks the repository's root, not the current folder.
     const [, root = folder] = /'(.+)'/.exec(line) ?? [];
     return new ReviewError(
       `git refuses ${root}, because another user owns it. Allow it: git config --global --add safe.directory ${root}`,
@@ -196,7 +196,7 @@ function isCheckedOut(submodule: string): boolean {
 }
 
 interface Entry {
-  /** The repository that has it: a submodule has its own. */
+  /** Folder of the repository that contains it: a submodule has its own. */
   readonly folder: string;
   readonly mode: string;
   readonly id: string;
@@ -205,12 +205,12 @@ interface Entry {
 /** The files of a commit, by their paths from the repository's root. */
 export class Tree {
   readonly entries = new Map<string, Entry>();
-  /** Paths of submodules whose commit is not here. */
+  /** Paths of submodules whose commit is missing in this clone. */
   readonly missing: string[] = [];
 
   constructor(readonly commit: string) {}
 
-  /** Adds the files of a repository's commit, below a path. */
+  /** Adds the files of a commit below a path. */
   add(folder: string, commit: string, prefix: string): void {
     for (const line of list(folder, ['ls-tree', '-r', '-z', '--full-tree', commit])) {
       const [, mode = '', id = '', name = ''] = /^(\d+) \w+ (\w+)\t(.+)$/s.exec(line) ?? [];
@@ -232,9 +232,9 @@ export class Tree {
   }
 
   /**
-   * The contents of files, by path. A path that the commit does not have is left out.
+   * Reads the contents of files, by path. Skips paths that the commit does not have.
    *
-   * @throws {@link ReviewError} if this clone does not have one of them
+   * @throws {@link ReviewError} if this clone lacks the content of one
    */
   read(paths: Iterable<string>): Map<string, Buffer> {
     const contents = new Map<string, Buffer>();
@@ -277,7 +277,7 @@ function readBlobs(folder: string, wanted: readonly Wanted[], contents: Map<stri
   }
 }
 
-/** Before 2.44, git ends at the first one that it may not fetch. */
+/** Before 2.44, git exits at the first blob that it may not fetch. */
 function blobs(folder: string, wanted: readonly Wanted[]): Buffer {
   try {
     return git(folder, ['cat-file', '--batch'], wanted.map(({ id }) => `${id}\n`).join(''));

@@ -1,8 +1,8 @@
 import type { ReviewFinding, ReviewReport } from './report';
 
 /**
- * The findings as workflow commands, which GitHub shows beside the lines of a pull request: errors if they fail the review,
- * warnings if not, and notices if they are allowed.
+ * Formats the findings as workflow commands, which GitHub shows beside the lines of a pull request. Findings
+ * that fail the review are errors, allowed ones are notices, and others are warnings.
  */
 export function githubAnnotations({ connections, notes }: ReviewReport): string {
   const findings = connections.flatMap(({ connection, findings }) =>

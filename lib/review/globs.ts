@@ -3,7 +3,10 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 
 type GlobSync = (pattern: string, options: { cwd: string; absolute: true }) => string[];
 
-/** Paths as TypeORM finds them, with the package that it has for that; `undefined` if it has another one. */
+/**
+ * Loads the glob package of the project's TypeORM, to find the same paths; `undefined` if it uses another
+ * package.
+ */
 export function globSyncOf(folder: string): GlobSync | undefined {
   try {
     const ofProject = createRequire(join(folder, 'data-source.js'));
@@ -13,7 +16,7 @@ export function globSyncOf(folder: string): GlobSync | undefined {
       if (globSync !== undefined) return globSync;
     }
   } catch {
-    // TypeORM is somewhere else.
+    // TypeORM cannot be resolved from this folder.
   }
   return undefined;
 }
@@ -26,7 +29,7 @@ function loaded(require: NodeJS.Require, name: string): unknown {
   }
 }
 
-/** The paths from a root that globs stand for, in a folder below it; `undefined` if one may lead out of it. */
+/** Makes globs relative to a root; `undefined` if one may leave it. */
 export function globsBelow(root: string, folder: string, globs: readonly string[]): string[] | undefined {
   const below = globs.map((glob) => {
     const path = relative(root, isAbsolute(glob) ? glob : resolve(folder, glob));
@@ -36,7 +39,7 @@ export function globsBelow(root: string, folder: string, globs: readonly string[
   return below.every((path) => path !== undefined) ? below : undefined;
 }
 
-/** The folder below which a glob finds all that it finds, with a slash at its end. */
+/** Returns the fixed folder of a glob, with a trailing slash. */
 export function folderOf(glob: string): string {
   const [fixed = ''] = /^[^*?{}[\]()!+@]*/.exec(glob) ?? [];
   return fixed.slice(0, fixed.lastIndexOf('/') + 1);

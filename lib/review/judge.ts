@@ -1,6 +1,6 @@
 import type { SourceMigration } from './migration';
 
-/** What can be wrong with the migrations of a branch. */
+/** The possible problems of a branch's migrations. */
 export const FINDINGS = ['late', 'edited', 'removed', 'clash', 'not-loaded', 'no-down'] as const;
 export type FindingKind = (typeof FINDINGS)[number];
 
@@ -8,17 +8,17 @@ export interface Finding {
   readonly kind: FindingKind;
   /** The name of the migration. */
   readonly migration: string;
-  /** Path from the repository's root; of a removed migration the one that it had in the base. */
+  /** Path from the repository's root; for a removed migration, its path in the base. */
   readonly file: string;
-  /** What is wrong, in sentences. */
+  /** The problem, in sentences. */
   readonly message: string;
-  /** What to do, in sentences. */
+  /** The fix, in sentences. */
   readonly fix: string;
 }
 
 /** The migrations of one DataSource in each state of the code. */
 export interface States {
-  /** Where the branch left its base. */
+  /** The merge base. */
   readonly mergeBase: readonly SourceMigration[];
   /** The newest commit of the base. */
   readonly tip: readonly SourceMigration[];
@@ -28,9 +28,9 @@ export interface States {
   readonly forgotten: readonly SourceMigration[];
 }
 
-/** What a judgement needs to know besides the migrations. */
+/** Inputs of a judgement besides the migrations. */
 export interface Judging {
-  /** How the base is called. */
+  /** Name of the base. */
   readonly base: string;
   /** The commit of the merge base. */
   readonly commit: string;
@@ -43,12 +43,12 @@ export interface Judging {
 }
 
 export interface Judgement {
-  /** What the branch adds to its base. */
+  /** Migrations that the branch adds to its base. */
   readonly added: readonly SourceMigration[];
   readonly findings: readonly Finding[];
 }
 
-/** Tells what a branch does to the migrations of its base, and what goes wrong where those have run. */
+/** Finds the problems that a branch's changes cause in databases that have run the base's migrations. */
 export function judge(states: States, judging: Judging): Judgement {
   const changes = changesOf(states, judging);
   const findings = FINDINGS.flatMap((kind) => JUDGES[kind](changes, states, judging));
@@ -78,10 +78,10 @@ function changesOf({ mergeBase, tip, branch }: States, { isSame }: Judging): Cha
       candidates.find((candidate) => isSame(candidate, before)) ??
       candidates[0];
     if (now !== undefined) kept.push({ before, now });
-    // What the base has removed as well is none of this branch's doing.
+    // If the base has removed it too, this branch did not remove it.
     else if (namesOfTip?.has(before.name)) removed.push(before);
   }
-  // The base got these in another way: by a cherry-pick, or when this branch was squashed into it.
+  // The base may also have got these by a cherry-pick, or by a squash of this branch.
   for (const before of tip) {
     if (names?.has(before.name)) continue;
     const now = here.get(before.name)?.find(({ file }) => file === before.file);
@@ -121,7 +121,7 @@ const JUDGES: Readonly<Record<FindingKind, Judge>> = {
   edited: ({ kept }, { tip }, { base, commit, isSame }) =>
     kept
       .filter(({ before, now }) => !isSame(before, now))
-      // The base has changed it in the same way.
+      // Skip it if the base has the same change.
       .filter(({ now }) => !tip.some((other) => other.name === now.name && isSame(other, now)))
       .map(({ before, now }) => ({
         ...about('edited', now),
@@ -186,7 +186,7 @@ function about<Kind extends FindingKind>(kind: Kind, { name, file }: SourceMigra
   return { kind, migration: name, file };
 }
 
-/** The newest migration that a database of the base has run. */
+/** Finds the newest migration of the base. */
 function newestOf({ mergeBase, tip }: States): SourceMigration | undefined {
   return [...tip, ...mergeBase].reduce<SourceMigration | undefined>(
     (newest, migration) =>
@@ -195,7 +195,7 @@ function newestOf({ mergeBase, tip }: States): SourceMigration | undefined {
   );
 }
 
-/** The new migrations that have the name of one of the base, with that one. */
+/** Maps each new migration to the base's migration of the same name. */
 function namesakesOf(
   { added }: Changes,
   { mergeBase, tip }: States,
@@ -209,14 +209,15 @@ function namesakesOf(
   );
 }
 
-/** A migration of the base that stays, in another file and with the same timestamp. */
+/** Finds a remaining migration of the base in another file with the same timestamp. */
 function sameTimestamp({ timestamp, file }: SourceMigration, { removed }: Changes, { tip }: States) {
   const gone = new Set(removed.map(({ name }) => name));
   return tip.find((other) => other.timestamp === timestamp && other.file !== file && !gone.has(other.name));
 }
 
 /**
- * A timestamp after all of the base. It is before what the branch adds besides, if there is room: the order among them stays.
+ * Returns a timestamp after all of the base. If there is room, it is before the branch's other new
+ * migrations, which keeps their order.
  */
 function freshTimestamp({ added }: Changes, newest: SourceMigration, now: number): number {
   const others = added.map(({ timestamp }) => timestamp).filter((timestamp) => timestamp > newest.timestamp);

@@ -4,11 +4,11 @@ import type { LoadedMigration, SourceMigration } from './migration';
 import { ReviewError } from './review-error';
 
 /**
- * Migrations with the files that define them. Those of installed packages are left out: git does not have them.
+ * Finds the files that define migrations. Skips migrations of installed packages, which git does not have.
  *
  * @param root - of the working tree, or of a copy
- * @param textOf - the text of a file, by its path from the root
- * @throws {@link ReviewError} for one whose file is not below the root
+ * @param textOf - returns the text of a file, by its path from the root
+ * @throws {@link ReviewError} for a migration whose file is not below the root
  */
 export function located(
   migrations: readonly LoadedMigration[],
@@ -26,13 +26,13 @@ export function located(
     }
     const timestamp = migrationTimestamp(name);
     if (Number.isNaN(timestamp)) continue;
-    // A class that is exported twice is one class.
+    // A class that is exported twice counts once.
     found.set(`${name}\n${path}`, { name, timestamp, file: path, text: textOf(path) });
   }
   return [...found.values()].sort((one, other) => one.timestamp - other.timestamp);
 }
 
-/** The path from a folder with slashes; `undefined` if the file is not below it. */
+/** Returns a file's path relative to a folder, with slashes; `undefined` if the file is not below it. */
 export function pathBelow(root: string, file: string): string | undefined {
   const path = relative(root, file);
   return path.startsWith(`..${sep}`) || path === '..' || isAbsolute(path)

@@ -5,14 +5,14 @@ export interface SourceMigration {
   readonly timestamp: number;
   /** Path from the repository's root of the file that defines its class. */
   readonly file: string;
-  /** What that file holds, with the line ends of Unix. */
+  /** The file's text with Unix line ends. */
   readonly text: string;
 }
 
-/** What TypeORM would load, as a process of its own reports it. */
+/** The migrations that TypeORM would load, reported by a separate process. */
 export interface LoadedSources {
   readonly connections: readonly LoadedConnection[];
-  /** The files that were loaded before any migration: the DataSource's own, and what they import. */
+  /** Files that were loaded before any migration: those of the DataSource and their imports. */
   readonly files: readonly string[];
 }
 
@@ -25,11 +25,11 @@ export interface LoadedConnection {
 
 export interface LoadedMigration {
   readonly name: string;
-  /** The file that defines its class; `undefined` if none does, as if `eval` did. */
+  /** The file that defines its class; `undefined` if there is none, as with `eval`. */
   readonly file: string | undefined;
 }
 
-/** Files as they are compared: Node.js takes all line ends for the same. */
+/** Normalizes a file for comparison: Node.js treats all line ends as equal. */
 export function withUnixLineEnds(content: Buffer | string): string {
   return content
     .toString()

@@ -1,23 +1,23 @@
 import type { AllowedBy } from './allowances';
 import type { Finding, FindingKind } from './judge';
 
-/** What `review --json` prints: `docs/review.schema.json`. */
+/** The output of `review --json`: `docs/review.schema.json`. */
 export interface ReviewReport {
   readonly version: 1;
   /** Whether nothing fails the review. */
   readonly ok: boolean;
   readonly base: {
-    /** As it was named. */
+    /** The ref that the user passed. */
     readonly ref: string;
-    /** The commit that it names. */
+    /** The commit of the ref. */
     readonly commit: string;
-    /** The commit from which the branch went apart. */
+    /** The merge base's commit. */
     readonly mergeBase: string;
   };
   /** The kinds that fail the review. */
   readonly failOn: readonly FindingKind[];
   readonly connections: readonly ConnectionReview[];
-  /** What is wrong with allowances: nothing needs them, or they cannot be read. */
+  /** Problems of allowances: unused ones and broken ones. */
   readonly notes: readonly string[];
 }
 
@@ -26,13 +26,13 @@ export interface ConnectionReview {
   readonly ok: boolean;
   /** How many migrations the working tree defines. */
   readonly defined: number;
-  /** The names of those that the base does not have. */
+  /** Names of the migrations that the base does not have. */
   readonly added: readonly string[];
   readonly findings: readonly ReviewFinding[];
 }
 
 export interface ReviewFinding extends Finding {
-  /** Of the class, counted from 1; `null` if the file has none or is not there. */
+  /** Line of the class, counted from 1; `null` if the file has no such class or does not exist. */
   readonly line: number | null;
   /** Whether it fails the review. */
   readonly fails: boolean;

@@ -1,4 +1,4 @@
 import { PrometheusMigrationsError } from '../prometheus-migrations.errors';
 
-/** A review could not be made. The message says why, and what to do. */
+/** Thrown if a review is not possible. The message has the reason and the fix. */
 export class ReviewError extends PrometheusMigrationsError {}

@@ -13,14 +13,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { SYMLINK, type Tree } from './git';
 
-/** Files that are written before the next ones are read. */
+/** Number of files to read and write at a time. */
 const BATCH = 2000;
 
-/** Files of a commit in a folder outside the repository. */
+/** A copy of a commit's files in a folder outside the repository. */
 export class TemporaryCopy {
   readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'migrations-review-')));
 
-  /** @param isWanted - decides by its path whether a file is written */
+  /** @param isWanted - decides by its path whether to write a file */
   constructor(tree: Tree, isWanted: (path: string) => boolean = () => true) {
     const paths = [...tree.entries.keys()].filter(isWanted);
     try {
@@ -42,7 +42,10 @@ export class TemporaryCopy {
     }
   }
 
-  /** Lets the copy find what is installed in the working tree, and the environment files that git ignores. */
+  /**
+   * Links the installed packages of the working tree into the copy, and the environment files that git
+   * ignores.
+   */
   linkInstalled(workingTree: string, folders: Iterable<string>): void {
     for (const folder of new Set(['', ...folders])) {
       const installed = join(workingTree, folder, 'node_modules');
@@ -55,7 +58,9 @@ export class TemporaryCopy {
     }
   }
 
-  /** A package of the workspace is a link into the working tree: the copy has its own. */
+  /**
+   * Links the packages. A workspace package links into the working tree, so the copy links its own instead.
+   */
   private linkPackages(from: string, to: string, workingTree: string): void {
     if (existsSync(to)) return;
     const packages = packagesIn(from);
@@ -71,7 +76,7 @@ export class TemporaryCopy {
     });
   }
 
-  /** Where the copy has a package of the workspace; `undefined` for one that is installed. */
+  /** Returns the copy's folder of a workspace package; `undefined` for an installed package. */
   private ownPackage(link: string, workingTree: string): string | undefined {
     if (!lstatSync(link).isSymbolicLink() || !existsSync(link)) return undefined;
     const path = relative(workingTree, realpathSync(link));

@@ -7,14 +7,14 @@ const WORDS = {
   down: { one: 'was reverted', all: 'reverted', none: 'nothing to revert' },
 } as const;
 
-/** Logs one run of migrations: a line for each migration, and one for the run. */
+/** Logs one run of migrations: one line per migration, and one for the run. */
 export class RunLog implements CallListener {
-  private readonly told = new Set<string>();
+  private readonly loggedNames = new Set<string>();
   private failedMigration: string | undefined;
 
   /**
    * @param type - the DataSource's `options.type`
-   * @param isFake - TypeORM records the migrations and calls none of them
+   * @param isFake - whether TypeORM records the migrations without running them
    */
   constructor(
     private readonly connection: string,
@@ -24,7 +24,7 @@ export class RunLog implements CallListener {
   ) {}
 
   succeeded(name: string, seconds: number): void {
-    this.told.add(name);
+    this.loggedNames.add(name);
     logger.log(`${this.connection}: ${name} ${WORDS[this.direction].one} in ${inSeconds(seconds)}`);
   }
 
@@ -33,13 +33,13 @@ export class RunLog implements CallListener {
     logger.error(`${this.connection}: ${name} failed after ${inSeconds(seconds)} (${this.explain(error)})`);
   }
 
-  /** @param result - what `runMigrations()` or `undoLastMigration()` returned */
+  /** @param result - the result of `runMigrations()` or `undoLastMigration()` */
   runSucceeded(result: unknown, seconds: number): void {
     const { one } = WORDS[this.direction];
-    // Those whose call could not be timed.
-    const untold = namesIn(result).filter((name) => !this.told.has(name));
-    for (const name of untold) logger.log(`${this.connection}: ${name} ${one}`);
-    const count = this.told.size + untold.length;
+    // Migrations whose call could not be timed.
+    const unlogged = namesIn(result).filter((name) => !this.loggedNames.has(name));
+    for (const name of unlogged) logger.log(`${this.connection}: ${name} ${one}`);
+    const count = this.loggedNames.size + unlogged.length;
     logger.log(`${this.connection}: migrations run in ${inSeconds(seconds)}: ${this.summary(count)}`);
   }
 
@@ -57,7 +57,7 @@ export class RunLog implements CallListener {
     return count === 0 ? none : `${count} ${all}`;
   }
 
-  /** Neither SQL nor a driver's message: the name of the error, and the driver's code. */
+  /** Returns the name of the error and the driver's code, without SQL and without the driver's message. */
   private explain(error: unknown): string {
     const { detail } = failureOf(error, this.type);
     return detail === undefined ? nameOfError(error) : `${nameOfError(error)}: ${detail}`;
@@ -68,7 +68,7 @@ function inSeconds(seconds: number): string {
   return `${seconds.toFixed(3)} s`;
 }
 
-/** `runMigrations()` answers what it has applied. */
+/** Reads the names from the result of `runMigrations()`: the applied migrations. */
 function namesIn(result: unknown): string[] {
   if (!Array.isArray(result)) return [];
   return result

@@ -11,10 +11,10 @@ export interface CallListener {
   failed(name: string, seconds: number, error: unknown): void;
 }
 
-/** Tells concurrent runs apart, which call the same migrations. */
+/** Separates concurrent runs, which call the same migrations. */
 const currentRun = new AsyncLocalStorage<CallListener>();
 
-/** A migration whose method is replaced as long as some run needs it. */
+/** A migration whose method is replaced while any run needs it. */
 interface Watch {
   runs: number;
   readonly restore: () => void;
@@ -26,8 +26,8 @@ const watches: Readonly<Record<Direction, WeakMap<MigrationInterface, Watch>>> =
 };
 
 /**
- * Does some work, and calls a listener for every migration that it runs. The migrations have their own
- * methods again afterwards. One whose method cannot be replaced (a frozen object) is not reported.
+ * Calls a listener for every migration that some work runs. Afterwards the migrations have their own methods
+ * again. A migration whose method cannot be replaced (a frozen object) is not reported.
  */
 export async function listenToCalls<T>(
   migrations: readonly MigrationInterface[],
@@ -67,7 +67,7 @@ function unwatch(migration: MigrationInterface, direction: Direction): void {
   try {
     known.restore();
   } catch {
-    // The replacement stays, and calls the original.
+    // The replacement stays in place and calls the original.
   }
 }
 
@@ -105,7 +105,7 @@ function inherited(migration: MigrationInterface, direction: Direction): unknown
   return Reflect.get(Object.getPrototypeOf(migration) as object, direction, migration);
 }
 
-/** Returns what the call returns, the very object: TypeORM calls its `catch`. */
+/** Returns the identical object that the call returns, because TypeORM calls its `catch`. */
 function time(name: string, listener: CallListener, call: () => unknown): unknown {
   const startedAt = clock.now();
   const seconds = () => (clock.now() - startedAt) / 1000;
@@ -116,7 +116,7 @@ function time(name: string, listener: CallListener, call: () => unknown): unknow
     listener.failed(name, seconds(), error);
     throw error;
   }
-  // Only native promises: a query builder that is thenable would send its statement a second time.
+  // Only native promises: `then` on a thenable query builder would send its statement a second time.
   if (isPromise(result)) {
     result.then(
       () => listener.succeeded(name, seconds()),

@@ -6,9 +6,9 @@ import type { RunOutcome } from './totals';
 
 const DIRECTIONS = { runMigrations: 'up', undoLastMigration: 'down' } as const;
 
-/** Adds up what is recorded. */
+/** Receives the recorded runs. */
 export interface RunRecorder {
-  /** What the log calls the connection. */
+  /** Name of the connection in the log. */
   connection(): string;
   begin(): void;
   end(outcome: RunOutcome, seconds: number): void;
@@ -17,8 +17,8 @@ export interface RunRecorder {
 type Method = (options?: { fake?: boolean }) => Promise<unknown>;
 
 /**
- * Records every call of `runMigrations()` and `undoLastMigration()` from now on. Both do what they did:
- * same arguments, same result, same error.
+ * Records every call of `runMigrations()` and `undoLastMigration()` from now on. Arguments, result and errors
+ * stay the same.
  */
 export function recordRuns(dataSource: DataSource, recorder: RunRecorder): void {
   for (const method of Object.keys(DIRECTIONS) as (keyof typeof DIRECTIONS)[]) {
@@ -67,7 +67,7 @@ async function recordRun(
   return result;
 }
 
-/** A DataSource may be a proxy whose properties throw. */
+/** The DataSource may be a proxy whose properties throw. */
 function migrationsOf(dataSource: DataSource): readonly MigrationInterface[] {
   try {
     return [...dataSource.migrations];

@@ -3,31 +3,34 @@ import { nameOf } from '../data-source/alias';
 import { recordRuns } from './record';
 import { type RunOutcome, RunTotals } from './totals';
 
-/** Shows runs, or helps to show them. */
+/** A consumer of runs. */
 export interface RunListener {
-  /** The alias under which the DataSource is exported, if it is. */
+  /** Returns the alias of the DataSource, if it is exported. */
   alias?(): string | undefined;
   /** A run has begun or ended. */
   changed?(): void;
   ended?(outcome: RunOutcome, seconds: number): void;
-  /** The DataSource was collected as garbage. */
+  /** The DataSource was garbage-collected. */
   retired?(): void;
 }
 
-/** The runs of one DataSource, which it does not hold. They are recorded once, whoever shows them. */
+/** The runs of one DataSource, recorded once for all consumers. It holds no reference to the DataSource. */
 export class RecordedRuns {
   readonly totals = new RunTotals();
   readonly listeners = new Set<RunListener>();
-  /** The label `connection`, if one was given. */
+  /** The label `connection` of the options. */
   label: string | undefined;
-  /** As Nest names it: a start that fails leaves its runs behind, and the next has another DataSource. */
+  /**
+   * The DataSource's own name. A failed start leaves its runs behind, and the next start has another
+   * DataSource of the same name.
+   */
   private readonly name: string | undefined;
 
   constructor(dataSource: DataSource) {
     this.name = nameOf(dataSource);
   }
 
-  /** Records the runs from now on. */
+  /** Starts to record the runs. */
   start(dataSource: DataSource): void {
     recordRuns(dataSource, this);
     recorded.set(dataSource, this);
@@ -38,7 +41,7 @@ export class RecordedRuns {
     return this.label ?? alias;
   }
 
-  /** What the log calls the DataSource. */
+  /** Returns the name of the DataSource in the log. */
   connection(): string {
     for (const listener of this.listeners) {
       const alias = listener.alias?.();
@@ -67,10 +70,12 @@ export class RecordedRuns {
 
 const recorded = new WeakMap<DataSource, RecordedRuns>();
 
-/** Closed DataSources are made garbage by the hundreds where each tenant has one: their runs are kept, and nothing else. */
+/**
+ * An application with a DataSource per tenant may close hundreds of them: then only their totals are kept.
+ */
 const gone = new FinalizationRegistry<RecordedRuns>((runs) => runs.retire());
 
-/** The runs of a DataSource, if they are recorded. */
+/** Returns the runs of a DataSource, if they are recorded. */
 export function recordedOf(dataSource: DataSource): RecordedRuns | undefined {
   return recorded.get(dataSource);
 }

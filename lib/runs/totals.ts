@@ -3,21 +3,21 @@ export const RUN_OUTCOMES = ['succeeded', 'failed'] as const;
 /** How a run of migrations ended. */
 export type RunOutcome = (typeof RUN_OUTCOMES)[number];
 
-/** Seconds: from a run that has nothing to apply to one that rebuilds a large table. */
+/** In seconds: from a run without anything to apply to one that rebuilds a large table. */
 export const RUN_BUCKETS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800, 3600];
 
-/** The runs of one outcome that have ended. */
+/** The ended runs of one outcome. */
 interface EndedRuns {
   count: number;
-  /** How long they took, added up. */
+  /** Total duration. */
   seconds: number;
-  /** How many took at most as long as each of {@link RUN_BUCKETS}, and longer than the one before. */
+  /** Number of runs by bucket of {@link RUN_BUCKETS}, not cumulative. */
   readonly buckets: number[];
-  /** Unix time in seconds at which the last one ended. */
+  /** Unix time in seconds of the last end. */
   lastEndedAt: number | undefined;
 }
 
-/** Runs, added up: a run that has ended takes no memory of its own. */
+/** Totals of runs, so that an ended run takes no memory. */
 export class RunTotals {
   inProgress = 0;
   readonly ended: Readonly<Record<RunOutcome, EndedRuns>> = { succeeded: noRuns(), failed: noRuns() };

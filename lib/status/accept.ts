@@ -1,6 +1,6 @@
 /**
- * Whether a client would rather have HTML than JSON: a browser says so, a client that takes anything or
- * says nothing gets JSON.
+ * Whether a client prefers HTML to JSON. A browser asks for HTML; a client that accepts anything or sends no
+ * header gets JSON.
  *
  * @param accept - the header `Accept`
  */

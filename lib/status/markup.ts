@@ -1,4 +1,4 @@
-/** Text that is markup already. */
+/** Text that is already markup. */
 export class Markup {
   constructor(readonly text: string) {}
 }
@@ -15,7 +15,7 @@ const ESCAPED: Readonly<Record<string, string>> = {
 
 export const NOTHING = new Markup('');
 
-/** Template for HTML: escapes every value that is not markup already. */
+/** Template tag for HTML: escapes every value that is not markup. */
 export function markup(strings: TemplateStringsArray, ...values: Value[]): Markup {
   return new Markup(String.raw({ raw: strings }, ...values.map(textOf)));
 }

@@ -6,10 +6,10 @@ import type { Forbidden } from '../verdict/verdict';
 import { Markup, markup, NOTHING } from './markup';
 import { STYLE } from './style';
 
-/** Unapplied names up to this many are listed at once; more are behind a click. */
+/** Up to this many unapplied names are expanded; a longer list is collapsed. */
 const MOST_OPEN = 20;
 
-/** What the policy can forbid, with its words on the page: first what is known to be wrong. */
+/** The faults of a policy with their words on the page, the known problems first. */
 const FAULTS: readonly {
   readonly fault: Forbidden;
   readonly words: string;
@@ -23,9 +23,9 @@ const FAULTS: readonly {
 ];
 
 /**
- * A page that stands by itself: connections at fault come first.
+ * Renders a self-contained page, with faulty connections first.
  *
- * @param title - the application, as `orders · production`
+ * @param title - the application, such as `orders · production`
  */
 export function pageOf({ ok, checkedAt, connections }: MigrationsReport, title?: string): string {
   const verdict = ok ? ['OK'] : verdictOf(connections);
@@ -55,7 +55,7 @@ export function pageOf({ ok, checkedAt, connections }: MigrationsReport, title?:
   return page.text;
 }
 
-/** Every kind of fault, with its number over all connections. */
+/** Returns each kind of fault with its number over all connections. */
 function verdictOf(connections: readonly ConnectionReport[]): string[] {
   const faults = FAULTS.map(({ fault, words, count }) => {
     const faulty = connections.filter(({ failedOn }) => failedOn.includes(fault));
@@ -65,7 +65,7 @@ function verdictOf(connections: readonly ConnectionReport[]): string[] {
   return faults.map(({ words, number }) => `${numberOf(number)} ${words}`);
 }
 
-/** A line breaks between the faults, not within one. */
+/** Wraps each fault in a span, so that a line breaks only between faults. */
 function bannerOf(verdict: readonly string[]): string | Markup {
   if (verdict.length < 2) return verdict[0] ?? 'Not OK';
   const spans = verdict.map((fault) => markup`<span>${fault}</span>`.text);
@@ -122,7 +122,7 @@ function sectionOf(report: ConnectionReport): Markup {
       </section>`;
 }
 
-/** Advisory: it makes no connection need attention. */
+/** Drift is advisory: it never makes a connection need attention. */
 function driftOf(drift: DriftReport | undefined): Markup {
   if (drift === undefined) return NOTHING;
   const { statements, differences, skipped, checkedAt } = drift;
@@ -136,7 +136,7 @@ function driftOf(drift: DriftReport | undefined): Markup {
         ${list}`;
 }
 
-/** What is wrong with a connection, or that it is fine. */
+/** Returns the faults of a connection, or OK. */
 function markOf(report: ConnectionReport): string {
   const { ok, failedOn, status, unapplied } = report;
   if (status === 'unreadable') return 'Unreadable';
@@ -151,7 +151,7 @@ function markOf(report: ConnectionReport): string {
   ].join(', ');
 }
 
-/** Why a connection cannot be read, and what to do: as the command line says it. */
+/** Explains why a connection cannot be read and how to fix it, in the words of the command line. */
 function reasonOf({ reason, database }: ConnectionReport): Markup {
   if (reason === undefined) return NOTHING;
   const { meaning, fix } = adviceOn(reason, database);

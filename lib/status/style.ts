@@ -42,7 +42,7 @@ footer { margin-top: 1rem; font-size: .875rem; color: var(--muted) }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; border-radius: .25rem }
 `;
 
-/** Nothing but the page's own style: no script, no picture, no form, no frame. */
+/** Allows only the page's own style: no script, no picture, no form, no frame. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,

@@ -5,12 +5,12 @@ interface Advice {
   readonly fix: string;
 }
 
-/** What a reason means on a kind of database, and what to do about it. */
+/** Explains a reason on a kind of database, and how to fix it. */
 export function adviceOn(reason: FailureReason, database: string): Advice {
   return reason === 'unreachable' && IN_FILES.includes(database) ? NO_FILE : ADVICE[reason];
 }
 
-/** TypeORM's drivers that open a file and have no server. */
+/** TypeORM's drivers that open a file instead of connecting to a server. */
 const IN_FILES: readonly string[] = ['better-sqlite3', 'sqlite', 'sqljs'];
 
 const NO_FILE: Advice = {
@@ -18,7 +18,7 @@ const NO_FILE: Advice = {
   fix: "Check the path in the DataSource's option database, from the working directory, and the rights to the file.",
 };
 
-/** What each reason means, and what to do about it: for the command line and the documentation. */
+/** The meaning of each reason and its fix, for the command line and the documentation. */
 export const ADVICE: Readonly<Record<FailureReason, Advice>> = {
   timeout: {
     meaning: 'The database did not answer in time.',

@@ -3,18 +3,18 @@ import type { Snapshot } from '../monitor/snapshots';
 import { judged, reasonOf, stateUnder } from './report';
 import { type Forbidden, type Policy, verdict } from './verdict';
 
-/** A connection that is not as a policy wants it. */
+/** A connection that violates a policy. */
 export interface Fault {
   readonly connection: string;
-  /** Names of what is unapplied. */
+  /** Names of the unapplied migrations. */
   readonly unapplied: readonly string[];
-  /** Everything that the policy forbids, in words. */
+  /** Every violation, in words. */
   readonly problems: readonly string[];
-  /** Why it cannot be read, if it can't. */
+  /** Why it cannot be read; `undefined` if it can. */
   readonly reason: FailureReason | undefined;
 }
 
-/** The connections at fault. One whose schema TypeORM makes from the entities never is. */
+/** Finds the connections at fault. A connection with `synchronize: true` never is. */
 export function faultsOf(snapshots: readonly Snapshot[], policy: Policy): Fault[] {
   return judged(snapshots, policy)
     .filter(({ synchronizes }) => !synchronizes)
@@ -28,7 +28,7 @@ export function faultsOf(snapshots: readonly Snapshot[], policy: Policy): Fault[
     }));
 }
 
-/** As in `default has 3 unapplied, reports cannot be read (timeout)`. */
+/** Formats faults as in `default has 3 unapplied, reports cannot be read (timeout)`. */
 export function summaryOf(faults: readonly Fault[]): string {
   return faults.map(({ connection, problems }) => `${connection} ${problems.join(' and ')}`).join(', ');
 }

@@ -4,26 +4,26 @@ import type { MigrationState } from '../migration/state';
 import type { Snapshot } from '../monitor/snapshots';
 import { type Forbidden, type MigrationStatus, type Policy, verdict } from './verdict';
 
-/** One connection in a {@link MigrationsReport}. What is not known is `null`. */
+/** One connection in a {@link MigrationsReport}. Unknown values are `null`. */
 export interface ConnectionReport {
   /** Its alias. */
   readonly connection: string;
-  /** TypeORM's driver type, as `postgres`. */
+  /** TypeORM's driver type, such as `postgres`. */
   readonly database: string;
   readonly status: MigrationStatus;
-  /** Whether the policy allows what there is. */
+  /** Whether the connection meets the policy. */
   readonly ok: boolean;
-  /** Everything that it does not allow; `drift` for the command line alone. */
+  /** All violations of the policy; `drift` only on the command line. */
   readonly failedOn: readonly (Forbidden | 'drift')[];
-  /** How many migrations the code defines: known while the DataSource has been connected once. */
+  /** How many migrations the code defines; known once the DataSource has been connected. */
   readonly defined: number | null;
   /** How many are recorded in the database. */
   readonly applied: number | null;
-  /** Names of those that are defined and not recorded. */
+  /** Names of the migrations that are defined and not recorded. */
   readonly unapplied: readonly string[] | null;
-  /** Names of those that are recorded and not defined. */
+  /** Names of the migrations that are recorded and not defined. */
   readonly unknown: readonly string[] | null;
-  /** Names of those that are unapplied and older than the newest applied one. */
+  /** Names of the unapplied migrations that are older than the newest applied one. */
   readonly outOfOrder: readonly string[] | null;
   /** Why the newest reading failed, if it did. */
   readonly reason?: FailureReason;
@@ -31,13 +31,13 @@ export interface ConnectionReport {
   readonly durationSeconds: number;
   /** When the newest reading was made. */
   readonly readAt: string;
-  /** When one last succeeded. */
+  /** When a reading last succeeded. */
   readonly lastSuccessAt: string | null;
-  /** What the entities want and the schema has not, where that is read. */
+  /** Differences between the schema and the entities, if drift is checked. */
   readonly drift?: DriftReport;
 }
 
-/** What the status page serves, and what `check --json` prints: `docs/report.schema.json`. */
+/** The JSON of the status page and of `check --json`: `docs/report.schema.json`. */
 export interface MigrationsReport {
   readonly version: 1;
   /** `unreadable` if any connection is, else `unapplied` if any is. */
@@ -48,7 +48,7 @@ export interface MigrationsReport {
   readonly connections: readonly ConnectionReport[];
 }
 
-/** Reports on connections under a policy, which also says on which. */
+/** Reports on the connections that a policy selects. */
 export function reportOf(snapshots: readonly Snapshot[], policy: Policy, now = new Date()): MigrationsReport {
   const connections = judged(snapshots, policy).map((snapshot) => connectionReport(snapshot, policy, now));
   return {
@@ -60,14 +60,17 @@ export function reportOf(snapshots: readonly Snapshot[], policy: Policy, now = n
   };
 }
 
-/** The connections that a policy speaks of. */
+/** Returns the connections that a policy selects. */
 export function judged(snapshots: readonly Snapshot[], { connections }: Policy): readonly Snapshot[] {
   return connections === undefined
     ? snapshots
     : snapshots.filter(({ connection }) => connections.includes(connection));
 }
 
-/** The state that counts for a policy: the newest, or else the last one that could be read. */
+/**
+ * Returns the state that a policy judges: the newest one, or with `whenUnreadable: 'last'` the last
+ * successful one.
+ */
 export function stateUnder(
   { collection, lastRead }: Snapshot,
   { whenUnreadable }: Policy,
@@ -76,7 +79,7 @@ export function stateUnder(
   return whenUnreadable === 'last' ? lastRead?.state : undefined;
 }
 
-/** Why the newest reading failed; a connection that has not been read yet has timed out. */
+/** Returns why the newest reading failed. A connection without a reading has timed out. */
 export function reasonOf({ collection }: Snapshot): FailureReason | undefined {
   if (collection === undefined) return 'timeout';
   return collection.status === 'failed' ? collection.reason : undefined;

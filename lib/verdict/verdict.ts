@@ -1,53 +1,52 @@
 import type { MigrationState } from '../migration/state';
 
-/** What a connection may deviate in. */
+/** Deviations that a connection may have. */
 export interface Policy {
   /**
-   * Unapplied migrations that are allowed on each connection.
+   * Number of unapplied migrations allowed on each connection.
    * @defaultValue `0`
    */
   readonly allowUnapplied?: number | undefined;
   /**
-   * Whether applied migrations that the code does not define are allowed: an older pod on a newer schema
-   * is fine in a rollout.
+   * Whether to allow applied migrations that the code does not define. In a rollout, an older pod on a newer
+   * schema has them.
    * @defaultValue `true`
    */
   readonly allowUnknown?: boolean | undefined;
   /**
-   * Whether unapplied migrations older than the newest applied one are allowed, as far as
-   * `allowUnapplied` allows them at all.
+   * Whether to allow unapplied migrations older than the newest applied one, within `allowUnapplied`.
    * @defaultValue `true`
    */
   readonly allowOutOfOrder?: boolean | undefined;
   /**
-   * Whether a connection is allowed whose code defines no migration: nothing can be unapplied on it. `false` notices a
-   * path in the DataSource's `migrations` that matches no file.
+   * Whether to allow a connection whose code defines no migration, where nothing can be unapplied. `false`
+   * detects a path in the DataSource's `migrations` that matches no file.
    * @defaultValue `true`
    */
   readonly allowNoMigrations?: boolean | undefined;
   /**
-   * Aliases of the connections that are judged.
-   * @defaultValue all that are exported
+   * Aliases of the connections to judge.
+   * @defaultValue all exported connections
    */
   readonly connections?: readonly string[] | undefined;
   /**
-   * What counts while a database cannot be read. `'down'`: that. `'last'`: the newest reading that
-   * succeeded, if there is one.
+   * Result while a database cannot be read. `'down'`: the connection is down. `'last'`: judges the last
+   * successful reading, if there is one.
    * @defaultValue `'down'`
    */
   readonly whenUnreadable?: 'down' | 'last' | undefined;
   /**
-   * `true`: once everything was up to date, it stays so for the life of the process, and no database is
-   * asked any more.
+   * `true`: once everything was up to date, the result stays so for the life of the process, and no database
+   * is read again.
    * @defaultValue `false`
    */
   readonly once?: boolean | undefined;
 }
 
-/** Where a connection stands, whatever is allowed. */
+/** Status of a connection, regardless of the policy. */
 export type MigrationStatus = 'up-to-date' | 'unapplied' | 'unreadable';
 
-/** What a policy does not allow. */
+/** Violations of a policy. */
 export const FORBIDDEN = ['unapplied', 'unknown', 'out-of-order', 'no-migrations', 'unreadable'] as const;
 export type Forbidden = (typeof FORBIDDEN)[number];
 
@@ -55,13 +54,12 @@ export interface Verdict {
   readonly status: MigrationStatus;
   /** Whether the policy allows what there is. */
   readonly ok: boolean;
-  /** Everything that it does not allow. */
+  /** All violations of the policy. */
   readonly failedOn: readonly Forbidden[];
 }
 
 /**
- * Tells what is wrong with a connection under a policy. Health, gates, the status page and the command
- * line all ask this.
+ * Judges a connection under a policy. Health, gates, the status page and the command line all use it.
  *
  * @param state - `undefined` if it cannot be read
  */
@@ -72,7 +70,7 @@ export function verdict(
   if (state === undefined) return { status: 'unreadable', ok: false, failedOn: ['unreadable'] };
   const { defined, unapplied, unknown, outOfOrder } = state;
   const failedOn: Forbidden[] = [];
-  // What cannot be compared, as NaN, is not allowed.
+  // Negated, so that NaN is a violation.
   if (!(unapplied.length <= allowUnapplied)) failedOn.push('unapplied');
   if (unknown.length > 0 && allowUnknown !== true) failedOn.push('unknown');
   if (outOfOrder.length > 0 && allowOutOfOrder !== true) failedOn.push('out-of-order');

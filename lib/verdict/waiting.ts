@@ -13,47 +13,47 @@ export interface WaitingOptions {
   readonly signal?: AbortSignal;
   /** Reads every connection again. */
   readonly read: () => Promise<readonly Snapshot[]>;
-  /** Called with a line when something has changed, or ten seconds after the last one. */
-  readonly tell: (line: string) => void;
+  /** Logs a line when something has changed, or ten seconds after the last line. */
+  readonly log: (line: string) => void;
 }
 
-/** Milliseconds after which a wait is logged again, though nothing has changed. */
-const TELL_EVERY = 10_000;
-/** Reasons that waiting does not mend. */
+/** Milliseconds after which an unchanged wait is logged again. */
+const LOG_EVERY = 10_000;
+/** Reasons that waiting cannot fix. */
 const FINAL_REASONS: readonly unknown[] = ['denied', 'invalid_migrations'];
 
 /**
- * Waits for somebody else to apply the migrations: until every connection is as the policy wants it, or
- * the time is over, or one cannot be read for a reason that waiting does not mend.
+ * Waits for another process to apply the migrations. Ends when every connection meets the policy, when the
+ * time is over, or when a connection cannot be read for a reason that waiting cannot fix.
  *
- * @param first - what is known already
- * @returns What was read last.
+ * @param first - the snapshots known so far
+ * @returns The last snapshots.
  */
 export async function waitForMigrations(
   first: readonly Snapshot[],
-  { policy, timeout, interval, signal, read, tell }: WaitingOptions,
+  { policy, timeout, interval, signal, read, log }: WaitingOptions,
 ): Promise<readonly Snapshot[]> {
   const startedAt = clock.now();
   const left = () => startedAt + timeout - clock.now();
   let faults = faultsOf(first, policy);
   let snapshots = first;
-  let told = '';
-  let toldAt = -Infinity;
+  let logged = '';
+  let loggedAt = -Infinity;
   while (isWorthWaiting(faults) && left() > 0 && !signal?.aborted) {
     const text = summaryOf(faults);
-    if (text !== told || clock.now() - toldAt >= TELL_EVERY) {
-      tell(`Waiting for migrations to be applied, ${Math.ceil(left() / 1000)} s left: ${text}.`);
-      told = text;
-      toldAt = clock.now();
+    if (text !== logged || clock.now() - loggedAt >= LOG_EVERY) {
+      log(`Waiting for migrations to be applied, ${Math.ceil(left() / 1000)} s left: ${text}.`);
+      logged = text;
+      loggedAt = clock.now();
     }
     await sleep(Math.min(interval, left()), signal);
     if (signal?.aborted) break;
     snapshots = await read();
     faults = faultsOf(snapshots, policy);
   }
-  if (told !== '' && faults.length === 0) {
+  if (logged !== '' && faults.length === 0) {
     const outcome = policy.allowUnapplied ? 'Nothing is left to wait for' : 'All migrations are applied';
-    tell(`${outcome}, after ${((clock.now() - startedAt) / 1000).toFixed(1)} s.`);
+    log(`${outcome}, after ${((clock.now() - startedAt) / 1000).toFixed(1)} s.`);
   }
   return snapshots;
 }

@@ -15,7 +15,7 @@ async function lastLine(policy: Policy, then: typeof away): Promise<string | und
     timeout: 10_000,
     interval: 1,
     read: () => Promise.resolve(then),
-    tell: (line) => lines.push(line),
+    log: (line) => lines.push(line),
   });
   return lines.at(-1);
 }
