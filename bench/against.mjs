@@ -1,5 +1,6 @@
-// What a steady export of this build costs beside one of another build, both as ratios to the floor. The three take turns
-// in one process: two runs on a shared machine differ by more than what a change saves. Each row is measured five times.
+// Compares a steady export of this build with one of another build, both as ratios to the floor. The
+// candidates alternate in one process, because two runs on a shared machine differ by more than a change
+// saves. Each row is measured five times.
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers';
@@ -15,10 +16,10 @@ const SIZES = [
   [1000, 50],
 ];
 const RUNS = 5;
-/** Milliseconds that one run of one row takes. */
+/** Duration of one run of one row, in milliseconds. */
 const RUN = 3000;
 
-/** @param folder - a checkout that was built: its `dist/lib` is loaded */
+/** @param folder - a built checkout, whose `dist/lib` is loaded */
 export async function benchAgainst(folder, databases = ['postgres', 'better-sqlite3']) {
   const builds = {
     this: exporterOf(resolve(import.meta.dirname, '..')),
@@ -39,7 +40,7 @@ export async function benchAgainst(folder, databases = ['postgres', 'better-sqli
   }
 }
 
-/** A build's exporter, whose own copy of Nest logs nothing. */
+/** Creates a build's exporter and silences its own copy of Nest. */
 function exporterOf(folder) {
   const require = createRequire(join(folder, 'package.json'));
   require('@nestjs/common').Logger.overrideLogger(false);
@@ -89,7 +90,7 @@ async function takeTurns(candidates) {
   const times = Object.fromEntries(candidates.map(([name]) => [name, []]));
   const deadline = performance.now() + RUN;
   for (let round = -3; round < 10 || performance.now() < deadline; round += 1) {
-    // Each comes after each: what one leaves to the garbage collector is not always the same one's burden.
+    // Rotate the order, so that the garbage of one candidate does not always burden the same other one.
     const order = [...candidates];
     order.push(...order.splice(0, Math.abs(round) % order.length));
     if (round % 2 === 0) order.reverse();
@@ -102,7 +103,7 @@ async function takeTurns(candidates) {
   return times;
 }
 
-/** Milliseconds between two turns of the event loop, at the most, while something runs. */
+/** Measures the longest time between two turns of the event loop while something runs, in milliseconds. */
 async function longestTurn(run) {
   let longest = 0;
   let isRunning = true;

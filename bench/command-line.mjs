@@ -1,4 +1,4 @@
-// How long the command takes to start, as ratios to processes of Node.js that do less.
+// Measures the start of the command, as ratios to Node.js processes that do less.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

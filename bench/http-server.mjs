@@ -1,4 +1,4 @@
-// One of the servers that http.mjs compares, as a process of its own: node http-server.mjs KIND
+// One of the servers that http.mjs compares, in a separate process: node http-server.mjs KIND
 import 'reflect-metadata';
 import { createServer } from 'node:http';
 import { Controller, Get, Header, Module } from '@nestjs/common';
@@ -12,7 +12,7 @@ import { defineMigrations } from './migrations.mjs';
 
 const [kind, platform = 'express'] = process.argv[2].split(':');
 
-// The same three connections and the same registry behind each; the readings are cached.
+// All servers have the same three connections and the same registry; the readings are cached.
 const connections = ['default', 'user_data', 'cache_db'].map((name) =>
   TypeOrmModule.forRoot({
     ...(name !== 'default' && { name }),
@@ -21,7 +21,7 @@ const connections = ['default', 'user_data', 'cache_db'].map((name) =>
     migrations: defineMigrations(100),
   }),
 );
-/** What Nest and its platform take by themselves. */
+/** Measures the cost of Nest and its platform alone. */
 class ConstantController {
   get() {
     return constant;

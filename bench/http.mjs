@@ -1,6 +1,6 @@
-// Scrape throughput and latency of the controller and of the port, against a bare `http` server with the
-// same registry, a controller of Nest that returns a constant, and @willsoto/nestjs-prometheus.
-// Interleaved: every round visits all of them.
+// Measures scrape throughput and latency of the controller and of the port. It compares them with a bare
+// `http` server with the same registry, a Nest controller that returns a constant, and
+// @willsoto/nestjs-prometheus. Every round measures all of them.
 import { fork } from 'node:child_process';
 import autocannon from 'autocannon';
 import { median, milliseconds, ratio, table } from './statistics.mjs';
@@ -33,10 +33,10 @@ export async function benchHttp() {
   const figures = servers.map(({ kind, rounds }) => ({
     kind,
     perSecond: median(rounds.map(({ requests }) => requests.mean)),
-    // Of the server's one thread, which is always busy.
+    // The server has one thread, which is always busy.
     perScrape: median(rounds.map(({ requests }) => 1000 / requests.mean)),
     p99: median(rounds.map(({ latency }) => latency.p99)),
-    // Against the bare server of the same round: the machine's speed drifts.
+    // Relative to the bare server in the same round, because the machine's speed drifts.
     ratio: median(
       rounds.map(({ requests }, round) => requests.mean / servers[0].rounds[round].requests.mean),
     ),

@@ -1,4 +1,4 @@
-/** So many migration classes, named as the TypeORM command line names them. */
+/** Creates `count` migration classes, named as TypeORM's command line names them. */
 export function defineMigrations(count) {
   return Array.from({ length: count }, (_, index) => {
     const migration = class {

@@ -1,5 +1,5 @@
-// What a collection by OpenTelemetry's SDK costs beside a scrape of the registry: the same connections, in turns. Both
-// read PostgreSQL each time, and make their text.
+// Compares a collection by OpenTelemetry's SDK with a scrape of the registry, for the same connections in
+// turns. Both read PostgreSQL each time and render their text.
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { Logger } from '@nestjs/common';

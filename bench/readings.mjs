@@ -1,6 +1,6 @@
-// What one export costs, against a floor: one bare SELECT of the names and a set difference for each
-// connection, all at once. Half of the migrations are applied. Floor, cold export (a new exporter),
-// steady export and TypeORM's own executor take turns within one run.
+// Compares one export with a floor: for each connection, a bare SELECT of the names and a set difference, all
+// at once. Half of the migrations are applied. The floor, a cold export (a new exporter), a steady export and
+// TypeORM's own executor alternate in one run.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Logger } from '@nestjs/common';
 import { MigrationsExporter } from 'nestjs-prometheus-migrations';
@@ -11,9 +11,9 @@ import { median, milliseconds, ratio, table } from './statistics.mjs';
 
 const MIGRATIONS = [10, 100, 1000, 10_000];
 const CONNECTIONS = [1, 10, 50, 200];
-/** Of names read, over all connections; the largest corner would take minutes and tell nothing new. */
+/** Limit of names read over all connections. Larger cases would take minutes without new information. */
 const MOST_NAMES = 500_000;
-/** TypeORM's executor compares every name with every other: it takes its turn every tenth round. */
+/** TypeORM's executor compares every name with every other, so it runs only in every tenth round. */
 const MOST_COMPARISONS = 100_000_000;
 
 export async function benchReadings() {
@@ -90,7 +90,7 @@ async function measure(database, count, connections, url) {
   const deadline = performance.now() + 2000;
   const rounds = count * connections <= 1000 ? 300 : 60;
   for (let round = -5; round < rounds && (round < 15 || performance.now() < deadline); round += 1) {
-    // Each comes after each: what one leaves to the garbage collector is not always the same one's burden.
+    // Rotate the order, so that the garbage of one candidate does not always burden the same other one.
     const order = Object.entries(candidates);
     order.push(...order.splice(0, Math.abs(round) % order.length));
     if (round % 2 === 0) order.reverse();
@@ -127,8 +127,8 @@ function against(floor, value) {
 }
 
 /**
- * Milliseconds that the event loop was not free at a stretch, at the most in one export: the median of
- * several exports, as whatever else runs on the machine blocks one as well.
+ * Measures the longest block of the event loop in one export, in milliseconds. It is the median of several
+ * exports, because other programs on the machine also block it.
  */
 async function longestBlock(run) {
   const blocks = [];
@@ -136,7 +136,7 @@ async function longestBlock(run) {
   for (let round = 0; round < 15; round += 1) {
     delay.reset();
     delay.enable();
-    // The monitor measures from one of its ticks to the next.
+    // The monitor measures the time between its own ticks.
     await new Promise((resolve) => setTimeout(resolve, 5));
     await run();
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,4 +1,5 @@
-// What a review of a repository with 1,000 migrations takes, beyond a process of Node.js that loads its TypeScript.
+// Measures a review of a repository with 1,000 migrations, beyond a Node.js process that loads its
+// TypeScript.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,7 @@ const COUNT = 1000;
 const ROOT = join(import.meta.dirname, '..');
 const MAIN = join(ROOT, 'dist/lib/cli/main.js');
 
-/** Stands for a loader of TypeScript, of which none is installed here. */
+/** A minimal TypeScript loader, because none is installed here. */
 const LOADER = `const ts = require('typescript');
 const { readFileSync } = require('node:fs');
 require.extensions['.ts'] = (module, file) => {

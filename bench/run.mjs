@@ -1,5 +1,6 @@
-// npm run bench: milliseconds, and their ratio to a floor of the same run. Some minutes.
-// npm run bench -- --against FOLDER: readings of this build beside those of another, as ratios to the same floor.
+// npm run bench: milliseconds, and their ratio to a floor of the same run. It takes some minutes.
+// npm run bench -- --against FOLDER: compares readings of this build with another build, as ratios to the
+// same floor.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchAgainst } from './against.mjs';

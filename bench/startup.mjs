@@ -1,4 +1,4 @@
-// What the module adds to the start of an application, beyond the readings themselves.
+// Measures the time that the module adds to the start of an application, without the readings.
 import 'reflect-metadata';
 import { Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -10,7 +10,7 @@ import { median, milliseconds, table } from './statistics.mjs';
 
 const ROUNDS = 30;
 
-/** The gates that a module may have: all of them pass, as all migrations are applied. */
+/** The gates to measure. All of them pass, because all migrations are applied. */
 const GATES = {
   none: { onUnapplied: 'ignore', onUnreadable: 'ignore' },
   "'warn'": {},

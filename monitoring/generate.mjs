@@ -1,17 +1,17 @@
-// Prints the alert rules for a setting of your own, as a rules file or as a PrometheusRule for Kubernetes.
+// Prints the alert rules for your own setup, as a rules file or as a PrometheusRule for Kubernetes.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-/** Where the runbooks are, unless --runbooks says otherwise: the rule files as they are shipped say this. */
+/** Default address of the runbooks. The shipped rule files contain it. */
 const RUNBOOKS = 'docs/runbooks.md';
 
 const USAGE = `Usage: node generate.mjs [options] > migrations.rules.yml
 
   --rules NAME      migrations (default), or django-compat
   --runbooks URL    address of the runbooks in the alerts' runbook_url (default ${RUNBOOKS})
-  --metrics NAME    what the metrics' names begin with: the module's [namespace_]prefix (default typeorm)
-  --by LABEL        one more label by which applications are told apart, as cluster; may be repeated
-  --retired J/C     connections C of jobs J that may be gone: no alert tells that they are absent. Both are
+  --metrics NAME    start of the metrics' names: the module's [namespace_]prefix (default typeorm)
+  --by LABEL        one more label that distinguishes applications, such as cluster; may be repeated
+  --retired J/C     connections C of jobs J that may disappear: no alert if they are absent. Both are
                     regular expressions, as in orders/reports or orders/tenant_.*; may be repeated
   --format FORMAT   rules (default), or kubernetes: a PrometheusRule
   --name NAME       metadata.name of the PrometheusRule (default nestjs-prometheus-migrations)
@@ -24,9 +24,9 @@ const FILES = {
 };
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 const GROUPED_BY = ['namespace', 'job', 'connection'];
-/** The name of a PodMonitor's job has a slash in it. */
+/** The job may contain slashes, as that of a PodMonitor does. */
 const RETIRED = /^([^\s"\\]+)\/([^\s"\\/]+)$/;
-/** The line of TypeormMigrationsAbsent that says that a connection is gone. */
+/** The line of TypeormMigrationsAbsent that detects a missing connection. */
 const GONE = /^ +unless last_over_time\(\S+\[3m\]\)\n/m;
 const KUBERNETES_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 
@@ -95,7 +95,7 @@ function unlessRetired(each) {
 function generate({ rules, runbooks, metrics, by, retired, format, name, label }) {
   const { path, metrics: original } = FILES[rules];
   const groupedBy = [...by, 'namespace', 'job'];
-  // Before the application's name in a summary, as the namespace is.
+  // Added before the namespace, in front of the application's name in a summary.
   const start = by.map((each) => `{{ with $labels.${each} }}{{ . }}/{{ end }}`).join('');
   const text = readFileSync(new URL(path, import.meta.url), 'utf8')
     .replace(GONE, (line) => line + retired.map(unlessRetired).join(''))
@@ -110,7 +110,7 @@ function generate({ rules, runbooks, metrics, by, retired, format, name, label }
 
 function prometheusRule(text, name, labels) {
   const lines = [
-    '# Made by generate.mjs, of nestjs-prometheus-migrations: its --help tells how to make your own.',
+    '# Made by generate.mjs, of nestjs-prometheus-migrations: its --help shows how to make your own.',
     'apiVersion: monitoring.coreos.com/v1',
     'kind: PrometheusRule',
     'metadata:',

@@ -20,8 +20,8 @@ export type Connection = (typeof CONNECTIONS)[number];
 export type ConnectionOptions = DataSourceOptions & { readonly migrations: (new () => MigrationInterface)[] };
 
 /**
- * How each connection is reached: SQLite files in `SAMPLE_DATA_DIR`, and real servers where
- * `DATABASE_URL` (PostgreSQL) and `USER_DATA_URL` (MySQL, MariaDB) name them.
+ * The databases of the connections: SQLite files in `SAMPLE_DATA_DIR`, or servers if `DATABASE_URL`
+ * (PostgreSQL) and `USER_DATA_URL` (MySQL, MariaDB) are set.
  */
 export function connectionOptions(environment = process.env): Record<Connection, ConnectionOptions> {
   const folder = environment.SAMPLE_DATA_DIR || join(process.cwd(), 'sample-app', '.data');

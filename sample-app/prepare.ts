@@ -2,14 +2,14 @@ import { Logger } from '@nestjs/common';
 import { DataSource, MigrationExecutor } from 'typeorm';
 import { type Connection, CONNECTIONS, connectionOptions } from './data-source.options';
 
-/** How many of the newest migrations a first start leaves for `npm run sample:migrate`. */
+/** Number of newest migrations that a first start leaves for `npm run sample:migrate`. */
 const LEFT_OUT: Record<Connection, number> = { default: 2, user_data: 1, cache_db: 0 };
 
 const logger = new Logger('Prepare');
 
 /**
- * Creates the tables that the API needs on a first start. An application of your own would apply all
- * of its migrations; this one leaves some out, so that there is something to see.
+ * Creates the tables that the API needs at a first start. Your own application would apply all of its
+ * migrations; this one leaves some unapplied for the demonstration.
  */
 export async function prepare(): Promise<void> {
   const options = connectionOptions();

@@ -1,9 +1,9 @@
 // npm run identity -- https://github.com/acme/migrations "Ada Lovelace <ada@example.com>"
-// Fills in what package.json says about its owner, all at once. `npm run release` refuses without it.
+// Sets all fields of package.json about its owner. `npm run release` requires them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-/** `https://host/owner/name`, as a browser shows it. */
+/** The repository's address in a browser: `https://host/owner/name`. */
 const ADDRESS = /^https:\/\/[\w.-]+(\/[\w.-]+){2,}$/;
 const USAGE = 'Usage: npm run identity -- https://github.com/<owner>/<name> "<your name> <<your address>>"';
 
@@ -17,7 +17,7 @@ export function identity(address, author) {
   };
 }
 
-/** What is missing in a package.json, or does not belong to its repository. */
+/** Lists the fields of a package.json that are missing or belong to another repository. */
 export function missingIdentity(manifest) {
   const { url } = manifest.repository ?? {};
   const address = /^git\+(https:.+)\.git$/.exec(url ?? '')?.[1];
@@ -40,7 +40,7 @@ function main([address, author, ...rest]) {
   const { name, version, description, keywords, ...manifest } = JSON.parse(
     readFileSync('package.json', 'utf8'),
   );
-  // Where people look for it, and in place of what was there.
+  // Put the fields near the top and replace the old values.
   const result = { name, version, description, keywords, ...identity(trimmed, author), ...manifest };
   writeFileSync('package.json', `${JSON.stringify({ ...result, ...identity(trimmed, author) }, null, 2)}\n`);
   console.log('package.json has homepage, bugs, author and repository. Commit it.');

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
 const ROOT = new URL('..', import.meta.url);
-/** The release changes headings of the changelog, and llms.txt must stay current. */
+/** A fixed line, because a release changes the changelog's headings and llms.txt must stay current. */
 const LINES = { 'CHANGELOG.md': 'Changelog: what each release brings' };
 const OPTIONAL = [
   'CHANGELOG.md',
@@ -15,7 +15,7 @@ const OPTIONAL = [
 
 const read = (path) => readFileSync(new URL(path, ROOT), 'utf8');
 
-/** A heading without its links and code marks. */
+/** Returns a heading without links and code marks. */
 const plain = (heading) => heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '');
 
 function lineOf(path) {
@@ -30,7 +30,7 @@ function lineOf(path) {
   return `- [${name}](${path})${words === undefined ? '' : `: ${words}`}`;
 }
 
-/** The text, in the order in which README links to the pages. */
+/** Returns the text, in the order of the README's links. */
 export function llmsText() {
   const docs = readdirSync(new URL('docs', ROOT)).filter((name) => name.endsWith('.md'));
   const paths = [

@@ -1,4 +1,4 @@
-// node scripts/release-notes.mjs 1.0.0: prints the section of CHANGELOG.md, as the notes of a release.
+// node scripts/release-notes.mjs 1.0.0: prints the section of CHANGELOG.md for a release.
 import { readFileSync } from 'node:fs';
 
 const [version] = process.argv.slice(2);

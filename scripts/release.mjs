@@ -1,5 +1,5 @@
-// npm run release -- 1.0.0: checks everything, sets the version, commits and tags. Publishing is the release
-// workflow's, which the tag starts: what npm gets is built from the tag, with provenance.
+// npm run release -- 1.0.0: checks everything, sets the version, commits and tags. The tag starts the release
+// workflow, which publishes. So npm gets a package that is built from the tag, with provenance.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { missingIdentity } from './identity.mjs';
@@ -52,7 +52,7 @@ if (git('tag', '--list', tag) !== '') fail(`The tag ${tag} exists. Choose anothe
 const today = new Date().toISOString().slice(0, 10);
 const changelog = dated(readFileSync('CHANGELOG.md', 'utf8'), version, today);
 
-// Packs the package and installs it into every consumer, too.
+// This also packs the package and installs it into every consumer.
 execFileSync('bash', ['.ci/run'], { stdio: 'inherit', env: { ...process.env, CI: 'true' } });
 if (git('status', '--porcelain') !== '') fail('.ci/run has changed files. Commit them first.');
 

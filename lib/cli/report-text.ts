@@ -16,7 +16,7 @@ export interface Terminal {
 
 /** Shown because nothing is unapplied then, so a wrong path would go unnoticed. */
 const NONE_DEFINED =
-  'defines no migrations. If it should, look at the paths in the option migrations: they must match the files as they are built.';
+  'defines no migrations. If it should, look at the paths in the option migrations: they must match the built files.';
 
 interface Column {
   readonly title: string;

@@ -16,21 +16,21 @@ export const DRIFT_ADVICE: Readonly<Record<DriftSkip, Advice>> = {
     fix: 'Apply the migrations, or check with the code whose migrations are applied.',
   },
   unreadable: {
-    meaning: 'The database could not be read before or after.',
+    meaning: 'The database could not be read before or after the check.',
     fix: 'Find out why: see the reason of the connection.',
   },
   denied: {
     meaning:
-      'The user may not see every table of the entities, and a table that is hidden looks as if it were missing.',
+      'The user may not see every table of the entities, and a hidden table looks like a missing one.',
     fix: 'Grant SELECT on every table of the entities; on MariaDB and MySQL, the rights that the application has.',
   },
   shared_connection: {
     meaning:
-      'A SQLite database in memory has one connection for all, and drift is read through a second one.',
-    fix: 'Nothing: such a database lives as long as its process. Drift is read of a database in a file.',
+      'A SQLite database in memory has only one connection, and the drift check needs a second one.',
+    fix: 'Nothing: such a database ends with its process. Drift can be checked in a database in a file.',
   },
   unsupported: {
-    meaning: 'Drift is read on PostgreSQL, MySQL, MariaDB and SQLite only.',
+    meaning: 'Drift can be checked only on PostgreSQL, MySQL, MariaDB and SQLite.',
     fix: 'Leave the connection out.',
   },
   timeout: {
@@ -38,7 +38,7 @@ export const DRIFT_ADVICE: Readonly<Record<DriftSkip, Advice>> = {
     fix: 'Look for a migration that is running and for long transactions, and try again.',
   },
   other: {
-    meaning: "TypeORM's schema builder failed, as it does if the table typeorm_metadata is missing.",
+    meaning: "TypeORM's schema builder failed, for example because the table typeorm_metadata is missing.",
     fix: 'Run `typeorm schema:log`, which shows its error.',
   },
 };

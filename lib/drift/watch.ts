@@ -79,7 +79,7 @@ export class DriftWatch {
       this.warnOnce(
         entry,
         `drift.ignore has ${typeof entry === 'object' ? String(entry) : describe(entry)}, which matches no difference of any connection. ` +
-          'Take it out, or write it as change:table.name.',
+          'Remove it, or write it as change:table.name.',
       );
     }
   }

@@ -58,7 +58,7 @@ export class Readiness extends MigrationsHealthIndicator {
     for (const connection of missing.filter((each) => !this.warned.has(each))) {
       this.warned.add(connection);
       logger.warn(
-        `Readiness: connections names ${describe(connection)}, which is no connection, or none yet. ` +
+        `Readiness: connections names ${describe(connection)}, but there is no such connection (yet). ` +
           `It is down until there is one. Known are: ${known.map(describe).join(', ') || 'none'}.`,
       );
     }

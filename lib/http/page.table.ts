@@ -37,9 +37,9 @@ export interface PageRow<Source = unknown, Served = unknown> {
   readonly failure: string;
   /** Subject and verb for the log. */
   readonly what: string;
-  /** What to do if another route comes first. */
+  /** How to fix it if another route comes first. */
   readonly whenShadowed: string;
-  /** What to do if another endpoint has the path already. */
+  /** How to fix it if another endpoint already has the path. */
   readonly whenTaken: string;
 }
 

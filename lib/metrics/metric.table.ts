@@ -99,7 +99,7 @@ export const MIGRATION_GAUGES: readonly MigrationGauge[] = [
   },
   {
     key: 'info',
-    help: 'Always 1; labels tell the kind of database and a fingerprint of the defined migrations',
+    help: 'Always 1; the labels show the kind of database and a fingerprint of the defined migrations',
     aggregator: 'max',
     labelNames: ['database', 'fingerprint'],
     labels: (snapshot) => ({

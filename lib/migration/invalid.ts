@@ -8,8 +8,8 @@ const SHORTEST_NAME = 4;
 export function withoutTimestamp(name: string, migration: MigrationInterface): InvalidMigrationsError {
   if (!isMigration(migration)) {
     return new InvalidMigrationsError(
-      `"${name}" is among the migrations, but is none: it has no up() and down(). ` +
-        'Keep its file out of the paths in the option migrations, or do not export it; TypeORM runs none of them as it is.',
+      `"${name}" is among the migrations but is not a migration: it has no up() and down(). ` +
+        'Keep its file out of the paths in the option migrations, or do not export it; until then TypeORM runs no migration.',
     );
   }
   const fix =

@@ -67,7 +67,7 @@ export class BoundedPlaces implements Places {
   }
 
   /**
-   * Starts no more collections. Resolves when the running ones have ended or are overdue, or after `grace`
+   * Stops starting collections. Resolves when the running ones have ended or are overdue, or after `grace`
    * milliseconds.
    */
   async drain(grace: number): Promise<void> {

@@ -169,8 +169,8 @@ export class Instruments {
     if (series <= SDK_LIMIT) return;
     this.warnOnce(
       'limit',
-      `${this.connections.size} connections make ${series} series of the errors, and the OpenTelemetry SDK keeps ${SDK_LIMIT} of an ` +
-        'instrument apart. Set aggregationCardinalityLimit in a view, or leave connections out with the option exclude.',
+      `${this.connections.size} connections make ${series} series of the error counter, and the OpenTelemetry SDK keeps only ${SDK_LIMIT} of an ` +
+        'instrument. Set aggregationCardinalityLimit in a view, or leave connections out with the option exclude.',
     );
   }
 

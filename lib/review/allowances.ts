@@ -35,7 +35,7 @@ function areKinds(names: readonly string[]): names is FindingKind[] {
   return names.every((name) => (FINDINGS as readonly string[]).includes(name));
 }
 
-/** What allows a finding, with the reason if there is one. */
+/** The source of an allowance, with its reason if it has one. */
 export type AllowedBy = { readonly by: 'flag' } | { readonly by: 'comment'; readonly reason: string };
 
 /** Matches findings with allowances, and finds the unused ones. */

@@ -85,7 +85,7 @@ export class Repository {
   commit(ref: string): string {
     if (ref.startsWith('-')) {
       throw new ReviewError(
-        `--base is "${ref}", which is no ref. Give a branch, as origin/main, a tag or a commit.`,
+        `--base is "${ref}", which is not a ref. Give a branch, as origin/main, a tag or a commit.`,
       );
     }
     const commit = this.commitOf(ref);
@@ -97,7 +97,7 @@ export class Repository {
     const remote = /^([^/]+)\/(.+)$/.exec(ref);
     const fetch = remote === null ? '' : ` Fetch it: git fetch ${remote[1]} ${remote[2]}.`;
     throw new ReviewError(
-      `--base is "${ref}", which git does not know here.${fetch} \`git branch --all\` lists what there is.`,
+      `--base is "${ref}", which is not in this clone.${fetch} \`git branch --all\` lists the branches.`,
     );
   }
 
@@ -288,6 +288,6 @@ function blobs(folder: string, wanted: readonly Wanted[]): Buffer {
 
 function partial(what: string): ReviewError {
   return new ReviewError(
-    `${what} of the base is not in this clone, which is a partial one. Clone without --filter, or check out the base once.`,
+    `${what} of the base is not in this clone, which is a partial clone. Clone without --filter, or check out the base once.`,
   );
 }

@@ -14,7 +14,7 @@ export function adviceOn(reason: FailureReason, database: string): Advice {
 const IN_FILES: readonly string[] = ['better-sqlite3', 'sqlite', 'sqljs'];
 
 const NO_FILE: Advice = {
-  meaning: 'The database file is not there, or cannot be opened.',
+  meaning: 'The database file does not exist or cannot be opened.',
   fix: "Check the path in the DataSource's option database, from the working directory, and the rights to the file.",
 };
 
@@ -39,10 +39,10 @@ export const ADVICE: Readonly<Record<FailureReason, Advice>> = {
   },
   invalid_migrations: {
     meaning: 'TypeORM cannot run the migrations as they are.',
-    fix: "Correct what the log names: a file that cannot be loaded, a name without a timestamp, a name twice, or another's table.",
+    fix: "Fix the problem that the log names: a file that cannot be loaded, a name without a timestamp, a duplicate name, or a table of another owner.",
   },
   other: {
-    meaning: 'The driver failed in a way that is not known.',
+    meaning: 'The driver failed with an unknown error.',
     fix: 'Look up the code that the log shows in the documentation of the database.',
   },
 };

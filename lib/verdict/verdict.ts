@@ -52,7 +52,7 @@ export type Forbidden = (typeof FORBIDDEN)[number];
 
 export interface Verdict {
   readonly status: MigrationStatus;
-  /** Whether the policy allows what there is. */
+  /** Whether the connection meets the policy. */
   readonly ok: boolean;
   /** All violations of the policy. */
   readonly failedOn: readonly Forbidden[];

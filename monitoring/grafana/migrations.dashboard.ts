@@ -47,7 +47,7 @@ const STATE_MAPPINGS: ValueMapping[] = [
       [STATE.ahead]: { text: 'ahead', color: 'purple' },
     },
   },
-  // No text: the number stays, with its unit.
+  // Without a text, the panel shows the number with its unit.
   { type: MappingType.RangeToText, options: { from: 1, to: null, result: { color: 'orange' } } },
 ];
 const PENDING = 'suffix:pending';
@@ -56,7 +56,7 @@ function query(refId: string, expression: string, legend = LEGEND): DataqueryBui
   return new DataqueryBuilder().refId(refId).datasource(DATASOURCE).expr(expression).legendFormat(legend);
 }
 
-/** Lines that end where there is no value: a gap is nothing to be drawn over. */
+/** A time series that leaves gaps where there is no value. */
 function timeSeries(title: string, description: string, unit: string): TimeSeriesBuilder {
   return new TimeSeriesBuilder()
     .title(title)
@@ -76,7 +76,7 @@ function timeSeries(title: string, description: string, unit: string): TimeSerie
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
 }
 
-/** Whole numbers, which change at once and not by and by. */
+/** A time series of whole numbers, drawn as steps. */
 function steps(title: string, description: string): TimeSeriesBuilder {
   return timeSeries(title, description, NoUnit).decimals(0).lineInterpolation(LineInterpolation.StepAfter);
 }
@@ -88,8 +88,8 @@ const panels = () => [
   new StatBuilder()
     .title('State')
     .description(
-      'Of each connection, now. Unreadable: no replica can read the database, so nobody knows. Pending: defined in ' +
-        'the code of some replica and not applied. Ahead: applied, and defined by no replica.',
+      'The current state of each connection. Unreadable: no replica can read the database. Pending: defined in ' +
+        'the code of a replica and not applied. Ahead: applied, but defined by no replica.',
     )
     .datasource(DATASOURCE)
     .span(24)
@@ -112,7 +112,7 @@ const panels = () => [
     .withTarget(query('A', QUERIES.state).range()),
   steps(
     'Unapplied',
-    'Migrations defined in the code and not applied: the most that any replica sees. A line ends where no replica ' +
+    'Migrations defined in the code and not applied: the maximum over all replicas. A line ends where no replica ' +
       'can read the database.',
   )
     .span(12)
@@ -140,7 +140,7 @@ const panels = () => [
     .title('Schema by environment')
     .description(
       'The time in the name of the newest applied migration: the same time in two environments is the same schema, if ' +
-        'nothing is out of order. A connection that cannot be read, and one without such a name, is left out.',
+        'nothing is out of order. Connections that cannot be read or have no such name are omitted.',
     )
     .datasource(DATASOURCE)
     .span(12)
@@ -163,7 +163,7 @@ const panels = () => [
   new RowBuilder('Schema'),
   steps(
     'Drift',
-    'Statements that `migration:generate` would emit though all migrations are applied: the least that any replica sees. ' +
+    'Statements that `migration:generate` would emit although all migrations are applied: the minimum over all replicas. ' +
       'Empty without the option `drift`. A line ends while drift cannot be judged.',
   )
     .span(12)
@@ -225,7 +225,7 @@ const panels = () => [
     .withTarget(query('A', QUERIES.runDuration, BY_OUTCOME).range()),
   steps(
     'Runs in progress',
-    'Runs of migrations that have begun and not ended, on all replicas together. One that stays waits for a lock, or ' +
+    'Runs of migrations that have begun and not ended, on all replicas together. A run that stays waits for a lock, or ' +
       'changes a large table.',
   )
     .span(8)
@@ -234,7 +234,7 @@ const panels = () => [
   new RowBuilder('Replicas'),
   steps(
     'Replicas that cannot read',
-    'Replicas whose last reading failed, and dashed all that there are. Some but not all: a network policy, an ' +
+    'Replicas whose last reading failed, and dashed all replicas. Some but not all: a network policy, an ' +
       'exhausted pool, or credentials that differ.',
   )
     .span(12)
@@ -267,7 +267,7 @@ const panels = () => [
       id: 'organize',
       options: {
         excludeByName: { Time: true, 'Value #B': true },
-        // Grafana leaves the letter out where only one of the queries has an answer.
+        // Grafana omits the letter if only one of the queries has a result.
         renameByName: { Value: 'unapplied', 'Value #A': 'unapplied' },
         indexByName: Object.fromEntries(
           ['namespace', 'job', 'connection', 'instance', 'Value', 'Value #A', 'database', 'fingerprint'].map(
@@ -287,7 +287,7 @@ function queryVariable(name: keyof typeof VARIABLES, label: string): QueryVariab
     .sort(VariableSort.AlphabeticalAsc);
 }
 
-/** A variable of which any number can be selected, series without the label among "All". */
+/** A variable with multiple selection. "All" includes series without the label. */
 function filterVariable(
   name: Exclude<keyof typeof VARIABLES, 'metrics'>,
   label: string,
@@ -299,7 +299,10 @@ function filterVariable(
     .current({ selected: true, text: ['All'], value: ['$__all'] });
 }
 
-/** For Grafana, with a choice of the data source, the metrics' prefix, and what to look at. */
+/**
+ * Builds the dashboard for Grafana, with variables for the data source, the metrics' prefix and the
+ * selection.
+ */
 export function migrationsDashboard(): Dashboard {
   const dashboard = new DashboardBuilder('Migrations')
     .uid('nestjs-prometheus-migrations')
@@ -328,7 +331,7 @@ export function migrationsDashboard(): Dashboard {
   return dashboard.build();
 }
 
-/** The version of Grafana with which the dashboard is tried: that of sample-app/compose.yaml. */
+/** The Grafana version with which the dashboard is tested: that of sample-app/compose.yaml. */
 const GRAFANA = '13.1.3';
 
 /** Names of the panel types, as Grafana exports them. */
@@ -339,7 +342,10 @@ const PANELS: Readonly<Record<string, string>> = {
   timeseries: 'Time series',
 };
 
-/** The same for grafana.com, in the form of "Export for sharing externally": an import asks for the data source. */
+/**
+ * Builds the dashboard for grafana.com, in the form of "Export for sharing externally": an import asks for
+ * the data source.
+ */
 export function sharedDashboard(): object {
   const { templating, ...dashboard } = migrationsDashboard();
   const types = new Set((dashboard.panels ?? []).map(({ type }) => type).filter((type) => type !== 'row'));

@@ -5,7 +5,7 @@ const METRICS = metricNames({ prefix: '${metrics}' });
 const selected = (key: MetricKey, suffix: '' | '_sum' | '_count' = ''): string =>
   `${METRICS[key]}${suffix}{namespace=~"$namespace", job=~"$job", connection=~"$connection"}`;
 
-/** One value for each connection of an application, whichever of its replicas it comes from. */
+/** Aggregates the replicas of an application into one value for each connection. */
 const perConnection = (
   aggregation: 'count' | 'max' | 'min' | 'sum',
   expression: string,
@@ -14,16 +14,16 @@ const perConnection = (
 
 const unapplied = perConnection('max', selected('unapplied'));
 
-/** Beside the number of pending migrations, what {@link QUERIES.state} can be. */
+/** Values of {@link QUERIES.state} besides the number of pending migrations. */
 export const STATE = { upToDate: 0, unreadable: -1, ahead: -2 } as const;
 
 /**
- * The expressions of the dashboard's panels. -1, which says that a database cannot be read, gets past none of
- * them but those whose panel shows it as a word: `state` and `replicas`.
+ * The expressions of the dashboard's panels. They filter out -1, which marks an unreadable database, except
+ * `state` and `replicas`, whose panels show it as a word.
  */
 export const QUERIES = {
-  // The greatest of all replicas is -1 where not one can read. The last line is all that is left with
-  // django-prometheus, which does not export the metric of the line before.
+  // The maximum of all replicas is -1 if none can read. With django-prometheus, only the last line remains:
+  // it does not export the metric of the line before.
   state: [
     `(${unapplied} == ${STATE.unreadable})`,
     `(${unapplied} > 0)`,
@@ -33,10 +33,10 @@ export const QUERIES = {
   unapplied: perConnection('max', `${selected('unapplied')} >= 0`),
   applied: perConnection('max', `${selected('applied')} >= 0`),
   defined: perConnection('max', selected('defined')),
-  // The least: in a rollout the new replicas know what the old ones do not.
+  // The minimum: in a rollout, new replicas define migrations that old ones do not.
   unknown: perConnection('min', selected('unknown')),
   outOfOrder: perConnection('max', selected('outOfOrder')),
-  // The least: in a rollout the entities of old and new replicas differ.
+  // The minimum: in a rollout, the entities of old and new replicas differ.
   drift: perConnection('min', selected('schemaDrift')),
   driftAge: `time() - ${perConnection('max', selected('schemaDriftLastSuccess'))}`,
   // Grafana's dates are in milliseconds.
@@ -51,7 +51,7 @@ export const QUERIES = {
   replicas: perConnection('max', selected('unapplied'), 'instance'),
   // Grafana's dates are in milliseconds.
   lastRun: `1000 * ${perConnection('max', selected('lastRun'), 'outcome')}`,
-  // Not of an interval: a Job pushes one run, whose count is 1 for ever.
+  // Not over an interval: a Job pushes one run, whose count stays 1.
   runDuration:
     `${perConnection('sum', selected('runDuration', '_sum'), 'outcome')}\n` +
     `/ (${perConnection('sum', selected('runDuration', '_count'), 'outcome')} > 0)`,
@@ -59,9 +59,9 @@ export const QUERIES = {
   fingerprints: perConnection('max', selected('info'), 'instance', 'database', 'fingerprint'),
 } as const;
 
-/** For the variables, each of which offers what is left by those before it. */
+/** The queries of the variables. Each one offers the values that match the variables before it. */
 export const VARIABLES = {
-  // Not `metrics(…)`, for which Grafana fetches the name of every metric there is.
+  // Not `metrics(…)`, for which Grafana fetches the names of all metrics.
   metrics: 'label_values({__name__=~".+_migrations_unapplied_total"}, __name__)',
   namespace: `label_values(${METRICS.unapplied}, namespace)`,
   job: `label_values(${METRICS.unapplied}{namespace=~"$namespace"}, job)`,

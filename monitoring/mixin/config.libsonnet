@@ -2,9 +2,9 @@
   _config+:: {
     // Address of the runbooks in the alerts' runbook_url.
     runbooks: 'docs/runbooks.md',
-    // What the metrics' names begin with: the module's [namespace_]prefix.
+    // The start of the metrics' names: the module's [namespace_]prefix.
     metrics: 'typeorm',
-    // More labels by which applications are told apart, as ['cluster'].
+    // More labels that distinguish applications, as ['cluster'].
     by: [],
   },
 }

@@ -9,7 +9,7 @@ export interface NewOrder {
 const MAX_LENGTH = 100;
 const MAX_QUANTITY = 1000;
 
-/** Takes an order from a request's body, or says what is wrong with it. */
+/** Parses an order from a request's body, or throws an error that names the problem. */
 export function parseNewOrder(body: unknown): NewOrder {
   const { customer, product, quantity = 1 } = (body ?? {}) as Record<string, unknown>;
   return {

@@ -25,14 +25,14 @@ export class OrdersService {
   ) {}
 
   async create({ customer, product, quantity }: NewOrder): Promise<OrderView> {
-    // Not look up and then insert: two first orders of one customer may come at the same time.
+    // Not a lookup and then an insert: two first orders of one customer may arrive at the same time.
     await this.customers.upsert({ name: customer }, ['name']);
     const { id: customerId } = await this.customers.findOneByOrFail({ name: customer });
     const order = await this.orders.save({ customerId, product, quantity });
     return { id: order.id, customer, product, quantity };
   }
 
-  /** The newest orders, newest first. */
+  /** Returns the newest orders, newest first. */
   async list(): Promise<OrderView[]> {
     return this.withCustomers(await this.orders.find({ order: { id: 'DESC' }, take: LIST_LENGTH }));
   }

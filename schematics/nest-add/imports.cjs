@@ -4,7 +4,7 @@ const { NotUnderstood } = require('./tokens.cjs');
 const isWord = (token, text) => token?.kind === 'word' && (text === undefined || token.text === text);
 const is = (token, text) => token?.kind === 'punctuation' && token.text === text;
 
-/** The names in braces: `{ A, type B as C }`. */
+/** Reads the names in braces: `{ A, type B as C }`. */
 function namesIn(tokens, open) {
   const names = [];
   for (let at = open + 1; at < tokens[open].pair; at += 1) {
@@ -58,7 +58,7 @@ function readImport(tokens, first) {
 }
 
 /**
- * The import declarations at the top level.
+ * Reads the import declarations at the top level.
  *
  * @throws NotUnderstood
  */

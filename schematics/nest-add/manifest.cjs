@@ -7,7 +7,10 @@ function hasDependency(manifest, names) {
   return KINDS.some((kind) => names.some((name) => Object.hasOwn(manifest[kind] ?? {}, name)));
 }
 
-/** Keeps indentation, line ends and the end of the file; sorts the dependencies, as package managers do. */
+/**
+ * Adds a dependency. Keeps indentation, line ends and the end of the file, and sorts the dependencies as
+ * package managers do.
+ */
 function addDependency(text, name, range) {
   const manifest = JSON.parse(text);
   const dependencies = { ...manifest.dependencies, [name]: range };

@@ -1,4 +1,5 @@
-// Adds PrometheusMigrationsModule.forRoot() to the file of a module, as text: formatting and comments stay.
+// Adds PrometheusMigrationsModule.forRoot() to the file of a module. It edits the text, so formatting and
+// comments stay.
 const { importsIn, is, isWord } = require('./imports.cjs');
 const { NotUnderstood, tokenize } = require('./tokens.cjs');
 
@@ -6,7 +7,7 @@ const PACKAGE = 'nestjs-prometheus-migrations';
 const MODULE = 'PrometheusMigrationsModule';
 const ELEMENT = `${MODULE}.forRoot()`;
 
-/** The names of the class after a decorator, which other decorators may stand between. */
+/** Returns the name of the class after a decorator. Other decorators may be between them. */
 function classAfter(tokens, index) {
   let at = index;
   while (is(tokens[at], '@')) {
@@ -18,7 +19,7 @@ function classAfter(tokens, index) {
   return isWord(tokens[at], 'class') ? tokens[at + 1]?.text : undefined;
 }
 
-/** The index of the parenthesis of the `@Module(` that decorates a class. */
+/** Finds the index of the parenthesis of the `@Module(` that decorates a class. */
 function decoratorOf(tokens, imports, className) {
   const local = imports
     .filter(({ from }) => from === '@nestjs/common')
@@ -36,7 +37,7 @@ function decoratorOf(tokens, imports, className) {
   return decorator.open;
 }
 
-/** The index after the property or element that begins at `at`: that of a comma, or `end`. */
+/** Returns the index after the property or element that begins at `at`: that of a comma, or `end`. */
 function afterValue(tokens, at, end) {
   while (at < end && !is(tokens[at], ',')) at = (tokens[at].pair ?? at) + 1;
   return at;
@@ -44,7 +45,7 @@ function afterValue(tokens, at, end) {
 
 const isSpread = (tokens, at) => is(tokens[at], '.') && is(tokens[at + 1], '.') && is(tokens[at + 2], '.');
 
-/** The index of the bracket of `imports: [` in the object that `@Module(` is given. */
+/** Finds the index of the bracket of `imports: [` in the argument of `@Module(`. */
 function importsArray(tokens, parenthesis) {
   const open = parenthesis + 1;
   if (!is(tokens[open], '{')) throw new NotUnderstood('@Module() is not given an object literal');
@@ -53,7 +54,7 @@ function importsArray(tokens, parenthesis) {
   if (after !== tokens[parenthesis].pair) throw new NotUnderstood('@Module() is not given an object literal');
   let array;
   for (let at = open + 1; at < end; at = afterValue(tokens, at, end) + 1) {
-    // Later properties win, and nobody knows which a spread has.
+    // A later property wins, and the properties of a spread are not known.
     if (array !== undefined && isSpread(tokens, at))
       throw new NotUnderstood('a spread follows the imports of @Module()');
     if (!/^(['"]?)imports\1$/.test(tokens[at].text) || !/word|string/.test(tokens[at].kind)) continue;
@@ -67,7 +68,7 @@ function importsArray(tokens, parenthesis) {
   return array;
 }
 
-/** The index of each element's first token. */
+/** Returns the index of each element's first token. */
 function elementsOf(tokens, open) {
   const end = tokens[open].pair;
   const starts = [];
@@ -85,7 +86,7 @@ const indentOf = (text, at) => /^[^\S\r\n]*/.exec(text.slice(lineStart(text, at)
 const isFirstOnLine = (text, at) => text.slice(lineStart(text, at), at).trim() === '';
 const hasLineBreak = (text, from, to) => /[\r\n]/.test(text.slice(from, to));
 
-/** After the comments that follow on the same line. */
+/** Returns the position after the comments on the same line. */
 function afterComments({ text, comments }, position) {
   let at = position;
   for (;;) {
@@ -96,7 +97,7 @@ function afterComments({ text, comments }, position) {
   }
 }
 
-/** What is inserted into the array, and where. */
+/** Returns the insertion into the array, and its position. */
 function arrayInsertions(file, open, eol) {
   const { text, tokens } = file;
   const elements = elementsOf(tokens, open);
@@ -131,11 +132,11 @@ function importInsertion(file, declaration, eol) {
   const end = tokens[last].end;
   const at = afterComments(file, end);
   const rest = text.slice(at, at + /^[^\S\r\n]*/.exec(text.slice(at))[0].length + 1);
-  // A statement on the same line goes to a line of its own.
+  // A statement on the same line moves to a separate line.
   return rest.trim() === '' ? { at, insert: eol + line } : { at: end, insert: eol + line + eol };
 }
 
-/** How the file uses the module already. */
+/** Finds out how the file already uses the module. */
 function usage(tokens, imports) {
   const own = imports.filter(({ from }) => from === PACKAGE).flatMap(({ names }) => names);
   const imported = own.find((name) => name.imported === MODULE);
@@ -156,7 +157,7 @@ function addToFile(text, className) {
   const file = { text, tokens, comments };
   const eol = /\r\n|\n|\r/.exec(text)?.[0] ?? '\n';
   const insertions = arrayInsertions(file, array, eol);
-  // The style is that of the last import that names a file or package.
+  // Copy the style of the last import.
   const named = imports.filter(({ quote }) => quote !== undefined).at(-1);
   const declaration = { ...named, last: imports.at(-1).last };
   if (!isImported) insertions.push(importInsertion(file, declaration, eol));
@@ -166,14 +167,15 @@ function addToFile(text, className) {
 }
 
 /**
- * Adds the import and the element to the text of a module's file. A file that has them stays as it is.
+ * Adds the import and the element to the text of a module's file. A file that already has both stays
+ * unchanged.
  *
- * @param className Name of the module's class, which is needed only if the file has several
+ * @param className Name of the module's class; needed only if the file has several
  * @throws NotUnderstood
  */
 function addModule(text, className) {
   const added = addToFile(text, className);
-  // What was written must read as done.
+  // The result must be recognized as complete.
   if (added !== text && addToFile(added, className) !== added)
     throw new NotUnderstood('the edit could not be verified');
   return added;

@@ -1,5 +1,6 @@
-// `nest add nestjs-prometheus-migrations`. Nest's command line installs the package and calls this with a Tree.
-// It has no dependency: Tree and context are @angular-devkit/schematics's, which Nest's command line brings.
+// `nest add nestjs-prometheus-migrations`. Nest's command line installs the package and calls this with a
+// Tree. It has no dependency: Nest's command line brings @angular-devkit/schematics, with the Tree and the
+// context.
 const { is, isWord } = require('./imports.cjs');
 const { addDependency, hasDependency } = require('./manifest.cjs');
 const { addModule, ELEMENT, MODULE, PACKAGE } = require('./module-file.cjs');
@@ -19,7 +20,7 @@ const BY_HAND = `Add these two lines to the root module:
     ${ELEMENT},
 `;
 
-/** Whether code, and not only a comment, has `PrometheusMigrationsModule.…`. */
+/** Whether code, and not only a comment, contains `PrometheusMigrationsModule.…`. */
 function callsModule(text) {
   if (!text?.includes(MODULE)) return false;
   try {
@@ -30,7 +31,9 @@ function callsModule(text) {
   }
 }
 
-/** A file under the source root that has the module already, as one that the root module imports. */
+/**
+ * Finds a file under the source root that already has the module, such as one that the root module imports.
+ */
 function placeOfModule(tree, sourceRoot) {
   let found;
   tree.getDir(sourceRoot).visit((path) => {
@@ -40,7 +43,7 @@ function placeOfModule(tree, sourceRoot) {
   return found;
 }
 
-/** The text of a file, if it is UTF-8: everything else would be damaged by writing it. */
+/** Reads a file. It must be UTF-8: writing would damage any other encoding. */
 function textOf(tree, path) {
   const content = tree.read(path);
   const text = content.toString('utf8');
@@ -82,12 +85,13 @@ function addClient(tree, { skipInstall }, context) {
   tree.overwrite(MANIFEST, addDependency(readText(tree, MANIFEST), CLIENT.name, CLIENT.range));
   logger.info(`${MANIFEST} has ${CLIENT.name} now.`);
   if (skipInstall) return logger.info('Nothing was installed. Run your package manager.');
-  // What NodePackageInstallTask of @angular-devkit/schematics comes to. The package manager is found by the lock file.
+  // The options of NodePackageInstallTask of @angular-devkit/schematics. The lock file decides the package
+  // manager.
   const install = { command: 'install', quiet: true, hideOutput: true, allowScripts: false };
   context.addTask({ toConfiguration: () => ({ name: 'node-package', options: install }) });
 }
 
-/** The factory that collection.json names. */
+/** The factory in collection.json. */
 function nestAdd(options = {}) {
   return (tree, context) => {
     editRootModule(tree, options, context.logger);

@@ -1,4 +1,4 @@
-// Finds the root module of an application: what main.ts gives to NestFactory, else app.module.ts.
+// Finds the root module of an application: the argument of NestFactory in main.ts, or else app.module.ts.
 const { posix } = require('node:path');
 const { importsIn, is, isWord } = require('./imports.cjs');
 const { NotUnderstood, tokenize } = require('./tokens.cjs');
@@ -17,7 +17,7 @@ function configurationIn(tree) {
   }
 }
 
-/** The folder of the application's sources, and the name of its first file. */
+/** Returns the folder of the application's sources, and the name of its first file. */
 function placesOf(tree, { sourceRoot, project }) {
   const { projects = {}, ...configuration } = configurationIn(tree);
   const root = sourceRoot ?? projects[project]?.sourceRoot ?? configuration.sourceRoot ?? 'src';
@@ -26,14 +26,14 @@ function placesOf(tree, { sourceRoot, project }) {
   return { sourceRoot: root, main: posix.join(root, `${entryFile}.ts`) };
 }
 
-/** The name that is given to NestFactory, if it is always the same one. */
+/** Returns the name passed to NestFactory, if it is always the same. */
 function createdIn(tokens) {
   const names = new Set();
   for (const [index, token] of tokens.entries()) {
     if (!isWord(token, 'NestFactory') || !is(tokens[index + 1], '.')) continue;
     if (!isWord(tokens[index + 2]) || !CREATES.test(tokens[index + 2].text)) continue;
     let at = index + 3;
-    // The type arguments, if there are any.
+    // Skip type arguments.
     while (at < tokens.length && !is(tokens[at], '(')) at += 1;
     const argument = tokens[at + 1];
     const isName = isWord(argument) && (is(tokens[at + 2], ',') || is(tokens[at + 2], ')'));
@@ -42,7 +42,7 @@ function createdIn(tokens) {
   return names.size === 1 ? [...names][0] : undefined;
 }
 
-/** The file that an import names. */
+/** Resolves the file of an import. */
 function fileOf(tree, importer, specifier) {
   const isRelative = specifier.startsWith('.');
   const path = isRelative ? posix.join(posix.dirname(importer), specifier) : specifier;
@@ -71,7 +71,7 @@ function moduleOfMain(tree, main) {
   return undefined;
 }
 
-/** The path of the root module and the name of its class, as far as they are known. */
+/** Returns the path of the root module and the name of its class, if known. */
 function findRootModule(tree, options) {
   const { sourceRoot, main } = placesOf(tree, options);
   const path = posix.join(sourceRoot, 'app.module.ts');

@@ -1,4 +1,5 @@
-// Splits TypeScript into tokens: enough to find imports, decorators and brackets, and to give up on anything else.
+// Splits TypeScript into tokens: enough to find imports, decorators and brackets. It throws for anything that
+// it does not understand.
 
 /** Thrown for code that the schematic does not understand. It then changes nothing. */
 class NotUnderstood extends Error {}
@@ -21,14 +22,14 @@ function match(pattern, text, at) {
   return pattern.exec(text)?.[0];
 }
 
-/** A slash begins a regular expression where a value can begin. Elsewhere it divides. */
+/** Whether a slash begins a regular expression: it does where a value can begin. Elsewhere it divides. */
 function canBeginRegex(previous) {
   if (previous === undefined) return true;
   if (previous.kind === 'word') return BEFORE_REGEX.test(previous.text);
   return previous.kind === 'punctuation' && !/[)\]}]/.test(previous.text);
 }
 
-/** The end of the template literal that begins at `start`, with what is nested in it. */
+/** Returns the end of the template literal that begins at `start`, including nested ones. */
 function endOfTemplate(text, start) {
   let at = start + 1;
   while (at < text.length) {
@@ -54,7 +55,7 @@ function endOfSubstitution(text, start) {
   return at;
 }
 
-/** The token or comment at or after a position. */
+/** Returns the token or comment at or after a position. */
 function next(text, position, previous) {
   const start = position + (match(SPACE, text, position)?.length ?? 0);
   if (start >= text.length) return undefined;
@@ -64,7 +65,7 @@ function next(text, position, previous) {
   if (comment !== undefined) return token('comment', comment);
   const kinds = { string: STRING, number: NUMBER, word: WORD };
   if (canBeginRegex(previous)) kinds.regex = REGEX;
-  // What begins like a comment here is one without an end.
+  // A comment start that reaches this point has no end, so it must not count as punctuation.
   if (!text.startsWith('/*', start)) kinds.punctuation = PUNCTUATION;
   for (const [kind, pattern] of Object.entries(kinds)) {
     const content = match(pattern, text, start);
@@ -93,7 +94,7 @@ function pairBrackets(tokens) {
 }
 
 /**
- * The tokens of a file, and its comments beside them.
+ * Returns the tokens of a file and, separately, its comments.
  *
  * @throws NotUnderstood
  */

@@ -114,7 +114,7 @@ describe('a value that forRoot can judge', () => {
     const forRoot = () => PrometheusMigrationsModule.forRoot({ dataSources: { a: {} as never } });
     expect(forRoot).toThrow(NotADataSourceError);
     expect(forRoot).toThrow(
-      `${REFUSED}dataSources: "a" is {}, which is no TypeORM DataSource. Pass the instance`,
+      `${REFUSED}dataSources: "a" is {}, which is not a TypeORM DataSource. Pass the instance`,
     );
   });
 });

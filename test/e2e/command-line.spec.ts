@@ -186,12 +186,12 @@ describe('a file that', PATIENCE, () => {
     [
       'sets an exit code and never settles',
       'process.exitCode = 0; module.exports = new Promise(() => {});',
-      'waits for something that never comes',
+      'waits for ever',
     ],
     [
       'exports a promise that never settles',
       'exports.dataSource = new Promise(() => {});',
-      'waits for something that never comes',
+      'waits for ever',
     ],
     [
       'throws',
@@ -242,7 +242,7 @@ describe('a file that', PATIENCE, () => {
   it('awaits for ever at its top level: 2', async () => {
     project.write('data-source.mjs', 'await new Promise(() => {});', 'export default 1;');
     const ended = await run('check --data-source data-source.mjs');
-    expect(ended.stderr).toContain('waits for something that never comes');
+    expect(ended.stderr).toContain('waits for ever');
     expectOneLine(ended);
   });
 

@@ -125,9 +125,9 @@ describe('the option drift', () => {
     expect(await figure(DRIFT)).toBe(0);
     const warnings = logger.lines.filter((line) => line.includes('drift.'));
     const unmatched =
-      'which matches no difference of any connection. Take it out, or write it as change:table.name.';
+      'which matches no difference of any connection. Remove it, or write it as change:table.name.';
     expect(warnings).toEqual([
-      'warn drift.connections names "orders", which is no connection.',
+      'warn drift.connections names "orders", which is not a connection.',
       `warn drift.ignore has "by_hand", ${unmatched}`,
       `warn drift.ignore has /nothing/, ${unmatched}`,
     ]);

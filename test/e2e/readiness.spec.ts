@@ -230,7 +230,7 @@ describe('/readyz on the own port of an application without HTTP', () => {
       },
     ]);
     expect(logger.lines.join('\n')).toContain(
-      'connections names "defautl", which is no connection, or none yet. ' +
+      'connections names "defautl", but there is no such connection (yet). ' +
         'It is down until there is one. Known are: "default".',
     );
   });

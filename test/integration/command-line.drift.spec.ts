@@ -202,7 +202,7 @@ describe.each(SERVERS.filter(({ available }) => available))('Drift on $name', (s
       });
       const { code, stdout } = await command(['check', '-d', reader, '--fail-on', 'unapplied,drift']);
       expect(stdout).toContain('default     ?         2          0        0             0      -');
-      expect(stdout).toContain('default: schema drift could not be told: denied. The user may not see');
+      expect(stdout).toContain('default: schema drift is not known (denied). The user may not see');
       expect(code).toBe(2);
       expect((await checked('-d', reader, '--drift')).code).toBe(0);
     } finally {
@@ -333,7 +333,7 @@ describe('Drift on SQLite', () => {
       connection: "type: 'better-sqlite3', database: ':memory:'",
     });
     const { code, stdout } = await command(['check', '-d', file, '--fail-on', 'drift']);
-    expect(stdout).toContain('default: schema drift could not be told: shared_connection. ');
+    expect(stdout).toContain('default: schema drift is not known (shared_connection). ');
     expect(code).toBe(2);
   });
 
@@ -368,7 +368,7 @@ describe('Drift on SQLite', () => {
       expect(changed).toMatchObject({
         code: 1,
         stderr:
-          '--drift-baseline has differences that are gone: drop index:orders.by_hand. Leave them out.\n',
+          '--drift-baseline has differences that no longer exist: drop index:orders.by_hand. Remove them.\n',
       });
       expect(changed.report.connections[0]?.drift?.differences).toMatchObject([{ name: 'by_another' }]);
     });
@@ -376,15 +376,15 @@ describe('Drift on SQLite', () => {
     it('is told once if no connection has it', async () => {
       const args = ['-d', `a=${file}`, '-d', `b=${file}`, '--drift', '--drift-ignore', 'nowhere.*'];
       const { stderr, code } = await checked(...args, '--drift-ignore', 'orders.by_hand');
-      expect(stderr).toBe('--drift-ignore nowhere.* matches no difference: leave it out.\n');
+      expect(stderr).toBe('--drift-ignore nowhere.* matches no difference: remove it.\n');
       expect(code).toBe(0);
     });
 
     it.each([
       ['missing.json', undefined, ' could not be read (ENOENT). Make it with: check --drift --json'],
-      ['broken.json', '[{', ' is no JSON list of differences. Make it with: check --drift --json'],
-      ['report.json', '{ "connections": [] }', ' is no JSON list of differences. '],
-      ['names.json', '["orders.by_hand"]', ' is no JSON list of differences. '],
+      ['broken.json', '[{', ' is not a JSON list of differences. Make it with: check --drift --json'],
+      ['report.json', '{ "connections": [] }', ' is not a JSON list of differences. '],
+      ['names.json', '["orders.by_hand"]', ' is not a JSON list of differences. '],
     ])('is refused in %s', async (name, text, message) => {
       const baseline = text === undefined ? project.path(name) : project.write(name, text);
       await expect(command(['check', '-d', file, '--drift', '--drift-baseline', baseline])).rejects.toThrow(

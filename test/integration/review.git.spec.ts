@@ -203,9 +203,9 @@ describe('it cannot tell', TIMEOUT, () => {
   it.each([
     [
       'origin/main',
-      '--base is "origin/main", which git does not know here. Fetch it: git fetch origin main.',
+      '--base is "origin/main", which is not in this clone. Fetch it: git fetch origin main.',
     ],
-    ['mian', '--base is "mian", which git does not know here.'],
+    ['mian', '--base is "mian", which is not in this clone.'],
   ])('for the ref %s', async (ref, message) => {
     expect(await fault(ref)).toContain(message);
   });
@@ -239,7 +239,7 @@ describe('it cannot tell', TIMEOUT, () => {
     history.git('clone', '--quiet', ...filter, `file://${history.folder}`, path);
 
     expect(await fault('origin/main', other(path).folder)).toMatch(
-      / of the base is not in this clone, which is a partial one\. Clone without --filter/,
+      / of the base is not in this clone, which is a partial clone\. Clone without --filter/,
     );
   });
 
@@ -255,7 +255,7 @@ describe('it cannot tell', TIMEOUT, () => {
   it('for a ref that git would take for a flag', async () => {
     const args = ['-d', 'src/data-source.ts', '--base=--output=x'];
     expect(await command.fault(history.folder, ...args)).toContain(
-      '--base is "--output=x", which is no ref.',
+      '--base is "--output=x", which is not a ref.',
     );
   });
 

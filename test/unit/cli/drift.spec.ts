@@ -65,14 +65,14 @@ describe('notesOn', () => {
   it('names each entry once that matches on no connection', () => {
     const known = { ignore: ['orders.a', 'orders.b', 'orders.c', 'orders.c'] };
     expect(notes([{ drift: ['a'] }, { drift: ['b'] }], known)).toEqual([
-      '--drift-ignore orders.c matches no difference: leave it out.',
+      '--drift-ignore orders.c matches no difference: remove it.',
     ]);
   });
 
   it('names the differences of the baseline that are on no connection', () => {
     const baseline = ['a', 'b', 'c'].map(difference);
     expect(notes([{ drift: ['a'] }, { drift: ['c', 'd'] }], { baseline })).toEqual([
-      '--drift-baseline has differences that are gone: drop index:orders.b. Leave them out.',
+      '--drift-baseline has differences that no longer exist: drop index:orders.b. Remove them.',
     ]);
     // What an entry ignores as well is there all the same.
     expect(notes([{ drift: ['a', 'b', 'c'] }], { baseline, ignore: ['orders.b'] })).toEqual([]);

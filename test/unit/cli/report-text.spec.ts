@@ -169,7 +169,7 @@ describe('textOf', () => {
       const lines = text([snapshotOf({ collection: applied, drift: report })]).split('\n');
       expect(lines[1]).toMatch(/^default {5}yes .* -$/);
       expect(lines[3]).toBe(
-        `default: schema drift could not be told: ${skipped}. ${DRIFT_ADVICE[skipped].meaning} ${DRIFT_ADVICE[skipped].fix}`,
+        `default: schema drift is not known (${skipped}). ${DRIFT_ADVICE[skipped].meaning} ${DRIFT_ADVICE[skipped].fix}`,
       );
     });
 

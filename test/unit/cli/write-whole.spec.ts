@@ -131,14 +131,14 @@ describe('writeWhole', () => {
 
   it('says so if it is a folder', () => {
     mkdirSync(join(folder, 'folder'));
-    expect(() => writeWhole('--textfile', join(folder, 'folder'), '')).toThrow('folder is no file.');
+    expect(() => writeWhole('--textfile', join(folder, 'folder'), '')).toThrow('folder is not a file.');
     expect(readdirSync(folder).sort()).toEqual(['folder', 'migrations.prom']);
   });
 
   it('replaces no device', () => {
     const device = join(folder, 'null');
     symlinkSync('/dev/null', device);
-    expect(() => writeWhole('--textfile', device, 'new\n')).toThrow('null is no file.');
+    expect(() => writeWhole('--textfile', device, 'new\n')).toThrow('null is not a file.');
     expect(readlinkSync(device)).toBe('/dev/null');
   });
 

@@ -91,7 +91,7 @@ describe('DefinedMigrations', () => {
     }
     for (const helper of [Order, HalfMigration]) {
       await expect(defined(helper as never)).rejects.toThrow(
-        `"${helper.name}" is among the migrations, but is none: it has no up() and down(). Keep its file out of `,
+        `"${helper.name}" is among the migrations but is not a migration: it has no up() and down(). Keep its file out of `,
       );
     }
   });

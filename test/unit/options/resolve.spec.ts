@@ -327,7 +327,7 @@ describe('the options of the module', () => {
   it('refuses what is no DataSource', () => {
     expect(() => resolve({ dataSources: { reports: { query() {} } } })).toThrow(NotADataSourceError);
     expect(() => resolve({ dataSources: { reports: 'postgres://user:secret@host/db' } })).toThrow(
-      /PrometheusMigrationsModule: dataSources: "reports" is a string, which is no TypeORM DataSource\. Pass the instance/,
+      /PrometheusMigrationsModule: dataSources: "reports" is a string, which is not a TypeORM DataSource\. Pass the instance/,
     );
     expect(() =>
       resolve({ dataSources: { '': new DataSource({ type: 'better-sqlite3', database: ':memory:' }) } }),
