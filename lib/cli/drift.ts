@@ -137,9 +137,7 @@ export function notesOn(
   const gone = compareBaseline(all, baseline).gone.map(pathOf);
   const { shown, more } = firstNames(gone);
   return [
-    ...new Set(
-      unmatched.map((entry) => `--drift-ignore ${String(entry)} matches no difference: remove it.`),
-    ),
+    ...new Set(unmatched.map((entry) => `--drift-ignore ${String(entry)} matches no difference: remove it.`)),
     ...(gone.length === 0
       ? []
       : [

@@ -216,7 +216,9 @@ async function loadFromCopy(
     );
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    throw new CommandError(`The migrations of ${name} are not known: ${error.message.replaceAll(copy, root)}`);
+    throw new CommandError(
+      `The migrations of ${name} are not known: ${error.message.replaceAll(copy, root)}`,
+    );
   }
 }
 

@@ -20,13 +20,11 @@ export const DRIFT_ADVICE: Readonly<Record<DriftSkip, Advice>> = {
     fix: 'Find out why: see the reason of the connection.',
   },
   denied: {
-    meaning:
-      'The user may not see every table of the entities, and a hidden table looks like a missing one.',
+    meaning: 'The user may not see every table of the entities, and a hidden table looks like a missing one.',
     fix: 'Grant SELECT on every table of the entities; on MariaDB and MySQL, the rights that the application has.',
   },
   shared_connection: {
-    meaning:
-      'A SQLite database in memory has only one connection, and the drift check needs a second one.',
+    meaning: 'A SQLite database in memory has only one connection, and the drift check needs a second one.',
     fix: 'Nothing: such a database ends with its process. Drift can be checked in a database in a file.',
   },
   unsupported: {

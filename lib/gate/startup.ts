@@ -49,7 +49,7 @@ export class StartupGate {
   }
 
   /**
-   * Reads, waits and decides.
+   * Reads the migrations, waits for them if the options say so, and decides about the start.
    *
    * A shutdown ends the wait without a decision: an error would end the process before the shutdown does. A
    * signal that the application handles does the same, whatever its handler does.

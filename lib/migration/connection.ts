@@ -134,7 +134,8 @@ export class OwnConnection {
     this.statement = statement;
     try {
       const rows = (await (this.runner as Queryable).query(statement, ...rest)) as readonly Row[];
-      // Check in the same turn in which the application, which awaits its own ROLLBACK, could go on.
+      // Check right after the await: the application clears its flag no earlier, because it awaits its own
+      // ROLLBACK in the same way.
       return { rows, mayBeUncommitted: this.isInTransaction() };
     } finally {
       this.statement = undefined;

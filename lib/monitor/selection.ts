@@ -73,7 +73,8 @@ export class Selection {
 
   forget(alias: string): void {
     this.byHand.delete(alias);
-    // Keep it only if another DataSource would get the alias; otherwise it would stay in memory for ever.
+    // Remember the alias only if the options or the container still use it; otherwise it would stay in memory
+    // for ever.
     if (this.nameAll(this.find()).named.has(alias)) this.forgotten.add(alias);
     this.select();
   }

@@ -156,8 +156,8 @@ export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOpt
   defaultMetrics?: boolean | DefaultMetricsOptions | undefined;
   /**
    * Action at start-up if a connection has unapplied migrations. `'warn'`: one line in the log. `'fail'`: the
-   * application does not start and throws a {@link MigrationsGateError}. A DataSource with `synchronize:
-   * true` is ignored.
+   * application does not start and throws a {@link MigrationsGateError}. A DataSource with
+   * `synchronize: true` is ignored.
    * @defaultValue `'warn'`
    */
   onUnapplied?: GateAction | undefined;

@@ -28,7 +28,7 @@ const known = new WeakMap<MetricsRegistry, Map<string, RunMetrics>>();
 
 /**
  * The run metrics of one set of names in one registry. They show the DataSources of their hosts, and
- * instrumented DataSources that no host exports. They are registered while they have either.
+ * instrumented DataSources that no host exports. They are registered while they have anything to show.
  */
 export class RunMetrics implements MetricSet {
   readonly isClosing = false;

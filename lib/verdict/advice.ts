@@ -39,7 +39,7 @@ export const ADVICE: Readonly<Record<FailureReason, Advice>> = {
   },
   invalid_migrations: {
     meaning: 'TypeORM cannot run the migrations as they are.',
-    fix: "Fix the problem that the log names: a file that cannot be loaded, a name without a timestamp, a duplicate name, or a table of another owner.",
+    fix: 'Fix the problem that the log names: a file that cannot be loaded, a name without a timestamp, a duplicate name, or a table of another owner.',
   },
   other: {
     meaning: 'The driver failed with an unknown error.',

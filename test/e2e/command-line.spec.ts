@@ -188,11 +188,7 @@ describe('a file that', PATIENCE, () => {
       'process.exitCode = 0; module.exports = new Promise(() => {});',
       'waits for ever',
     ],
-    [
-      'exports a promise that never settles',
-      'exports.dataSource = new Promise(() => {});',
-      'waits for ever',
-    ],
+    ['exports a promise that never settles', 'exports.dataSource = new Promise(() => {});', 'waits for ever'],
     [
       'throws',
       `throw new Error('postgres://root:${PASSWORD}@db/x cannot be reached');`,

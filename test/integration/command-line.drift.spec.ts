@@ -184,7 +184,7 @@ describe.each(SERVERS.filter(({ available }) => available))('Drift on $name', (s
     expect(both.code).toBe(1);
   });
 
-  it('could not be told if the user may not see a table', async () => {
+  it('is not known if the user may not see a table', async () => {
     const file = write(ALL);
     await migrate(file);
     const user = `r${database.name}`.slice(0, 30);
@@ -215,7 +215,7 @@ describe.each(SERVERS.filter(({ available }) => available))('Drift on $name', (s
   });
 });
 
-describe('Drift on PostgreSQL that cannot be told', () => {
+describe('Drift on PostgreSQL that is not known', () => {
   let database: TestDatabase;
   beforeEach(async () => {
     database = await createPostgres();
@@ -328,7 +328,7 @@ describe('Drift on SQLite', () => {
     expect(existsSync(project.path('data/far'))).toBe(false);
   });
 
-  it('could not be told of a database in memory', async () => {
+  it('is not known of a database in memory', async () => {
     const file = write('entities: [users], migrations: []', {
       connection: "type: 'better-sqlite3', database: ':memory:'",
     });

@@ -201,10 +201,7 @@ describe('it cannot tell', TIMEOUT, () => {
     command.fault(path, '-d', 'src/data-source.ts', '--base', base);
 
   it.each([
-    [
-      'origin/main',
-      '--base is "origin/main", which is not in this clone. Fetch it: git fetch origin main.',
-    ],
+    ['origin/main', '--base is "origin/main", which is not in this clone. Fetch it: git fetch origin main.'],
     ['mian', '--base is "mian", which is not in this clone.'],
   ])('for the ref %s', async (ref, message) => {
     expect(await fault(ref)).toContain(message);

@@ -285,7 +285,7 @@ describe('it cannot tell', TIMEOUT, () => {
     const message = await fault();
 
     expect(message).toMatch(
-      /^The migrations of main \(\w{7}\) are not known:  src\/data-source\.ts could not be loaded\. Error: not yet\./,
+      /^The migrations of main \(\w{7}\) are not known: src\/data-source\.ts could not be loaded\. Error: not yet\./,
     );
   });
 

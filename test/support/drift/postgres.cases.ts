@@ -485,7 +485,7 @@ const REAL: readonly DriftCase[] = [
   },
 ];
 
-/** What cannot be told. */
+/** Drift that is not known. */
 const UNTOLD: readonly DriftCase[] = [
   {
     name: 'generated column without typeorm_metadata',

@@ -43,7 +43,7 @@ describe('forbidDrift', () => {
   it.each([
     ['none', { drift: [] }, [], true, false],
     ['some', { drift: ['a'] }, ['drift'], false, false],
-    ['what could not be told', { drift: 'denied' }, ['drift'], false, true],
+    ['drift that is not known', { drift: 'denied' }, ['drift'], false, true],
     ['an allowed deviation that hides it', { drift: 'unapplied', unknown: true }, ['drift'], false, true],
     ['an unapplied migration', { drift: 'unapplied', unapplied: true }, ['unapplied'], false, false],
     ['another reason beside it', { drift: 'denied', unapplied: true }, ['unapplied', 'drift'], false, true],
@@ -83,8 +83,8 @@ describe('notesOn', () => {
       notes([{ drift: [] }], {
         baseline: Array.from({ length: count }, (_, index) => difference(`i${index}`)),
       });
-    expect(gone(5)[0]).toMatch(/orders\.i4\. Leave/);
-    expect(gone(7)[0]).toMatch(/orders\.i4, and 2 more\. Leave/);
+    expect(gone(5)[0]).toMatch(/orders\.i4\. Remove/);
+    expect(gone(7)[0]).toMatch(/orders\.i4, and 2 more\. Remove/);
   });
 
   it('says nothing if a connection was not judged, which may have them', () => {

@@ -173,7 +173,7 @@ describe('textOf', () => {
       );
     });
 
-    it('has a question mark where drift that is forbidden could not be told', () => {
+    it('has a question mark where drift that is forbidden is not known', () => {
       const skipped = driftReportOf({ skipped: 'denied', checkedAt: 0 }, {});
       const snapshots = [
         snapshotOf({ connection: 'drifted', collection: applied, drift: drift(1) }),
@@ -189,7 +189,7 @@ describe('textOf', () => {
     it('says nothing more of a database that could not be read', () => {
       const skipped = driftReportOf({ skipped: 'unreadable', checkedAt: 0 }, {});
       const lost = [snapshotOf({ collection: failedCollection('timeout'), drift: skipped })];
-      expect(text(lost)).not.toContain('drift could not be told');
+      expect(text(lost)).not.toContain('drift is not known');
     });
   });
 });
