@@ -67,7 +67,7 @@ export class Connections {
     }
     if (!dataSource.isInitialized) return this.guard(dataSource);
     throw new CommandError(
-      `${alias} was connected before it could be kept from writing: its TypeORM is not one that this command knows. ` +
+      `${alias} was connected before this command could make it read-only: it uses an unknown version of TypeORM. ` +
         'Export the DataSource without calling initialize().',
     );
   }

@@ -43,7 +43,6 @@ export class GuardedDataSource {
   isNoted = false;
   private opening: Promise<unknown> = Promise.resolve();
   private original!: Initialize;
-  /** The guarded driver. */
   private guardedDriver: Driver | undefined;
   /**
    * Whether the driver is connected. An error between that and the end of loading comes from the migrations.
@@ -239,9 +238,9 @@ function isKnown(driver: object): boolean {
   return methods.every((method) => typeof method === 'function') && typeof options === 'object';
 }
 
-const UNKNOWN_TYPEORM = 'is not of a TypeORM that this command knows';
+const UNKNOWN_TYPEORM = 'uses an unknown version of TypeORM';
 const NO_DRIVER = `${UNKNOWN_TYPEORM}: it has no driver before initialize(). Use typeorm 0.3.12 or newer.`;
-const UNKNOWN_DRIVER = `${UNKNOWN_TYPEORM}: its driver is not made like those of typeorm 0.3.12 and newer. Use one of these, or read the migrations in the application.`;
+const UNKNOWN_DRIVER = `${UNKNOWN_TYPEORM}: its driver differs from those of typeorm 0.3.12 and newer. Use typeorm 0.3.12 or newer, or read the migrations in the application.`;
 
 /** The error that SQLite would report if it could not create the file. */
 const MISSING_FILE = Object.assign(new Error('no such file'), { code: 'SQLITE_CANTOPEN' });

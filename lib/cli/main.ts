@@ -42,7 +42,7 @@ async function run(invocation: Invocation): Promise<number> {
   }
   if (command === undefined)
     throw new CommandError(
-      `There is no command. Known are: ${Object.keys(COMMANDS).join(', ')}. --help shows the usage.`,
+      `There is no command. Use one of: ${Object.keys(COMMANDS).join(', ')}. --help shows the usage.`,
     );
   if (dataSources.length === 0 && module === undefined) {
     throw new CommandError(`${command} needs a file: --data-source <file>, or --module <file>.`);

@@ -133,7 +133,7 @@ function repositoryOf(sources: Sources): Repository {
   const other = files.find((file) => pathBelow(repository.root, file) === undefined);
   if (other === undefined) return repository;
   throw new CommandError(
-    `${other} is not in the repository ${repository.root}. Review the files of each repository by themselves.`,
+    `${other} is not in the repository ${repository.root}. Review each repository separately.`,
   );
 }
 
@@ -181,7 +181,7 @@ function checkTree(
     const submodule = tree.missing.find((each) => path.startsWith(`${each}/`));
     if (submodule === undefined) continue;
     throw new CommandError(
-      `${path} is in the submodule ${submodule}, and its commit of ${name} is not here. Fetch it: git -C ${submodule} fetch --unshallow, or fetch --all.`,
+      `${path} is in the submodule ${submodule}, whose commit in ${name} is not in this clone. Fetch it: git -C ${submodule} fetch --unshallow, or fetch --all.`,
     );
   }
   const missing = own.find((path) => !tree.has(path));

@@ -59,7 +59,7 @@ export class Readiness extends MigrationsHealthIndicator {
       this.warned.add(connection);
       logger.warn(
         `Readiness: connections names ${describe(connection)}, but there is no such connection (yet). ` +
-          `It is down until there is one. Known are: ${known.map(describe).join(', ') || 'none'}.`,
+          `It is down until there is one. Known connections: ${known.map(describe).join(', ') || 'none'}.`,
       );
     }
   }

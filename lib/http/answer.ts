@@ -1,7 +1,6 @@
 import type { CanActivate, ExecutionContext, HttpServer } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 
-/** Answer of a page. */
 export interface Answer {
   readonly status: number;
   readonly contentType: string;

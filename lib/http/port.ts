@@ -138,7 +138,7 @@ function rangeRefused(
   const fix = 'set portRange to ports above 1023, or let the process bind these.';
   const taken = refusals.filter((refusal) => refusal === 'EADDRINUSE').length;
   return taken === 0
-    ? `This process may bind no port ${ports} (EACCES). ${none} ${fix}`
+    ? `This process may not bind a port ${ports} (EACCES). ${none} ${fix}`
     : `Of the ports ${ports}, ${taken} of ${refusals.length} are in use, and this process may not bind the others (EACCES). ${none} ${fix}`;
 }
 

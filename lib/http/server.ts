@@ -3,7 +3,6 @@ import { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import { clock } from '../clock';
 import { type Answer, CACHE_CONTROL } from './answer';
 
-/** A page of the server. */
 export interface Page {
   readonly path: string;
   /** Name in the index. */

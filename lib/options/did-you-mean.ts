@@ -18,7 +18,9 @@ export function suggestion(
   nameOf: (word: string) => string = (word) => word,
 ): string {
   const near = closest(typed, known);
-  return near === undefined ? `Known are: ${known.map(nameOf).join(', ')}.` : `Did you mean ${nameOf(near)}?`;
+  return near === undefined
+    ? `Use one of: ${known.map(nameOf).join(', ')}.`
+    : `Did you mean ${nameOf(near)}?`;
 }
 
 /** Counts the letters to insert, delete, replace or swap: the optimal string alignment distance. */

@@ -117,7 +117,11 @@ export function registryOf(given: MetricsRegistry | undefined): MetricsRegistry 
   return registry;
 }
 
-/** Whether a client is installed. Throws the load error of one that is installed and cannot be loaded. */
+/**
+ * Whether a client is installed.
+ *
+ * @throws The load error of a client that is installed and cannot be loaded.
+ */
 export function hasClient(): boolean {
   if (installedClients().flat().length > 0) return true;
   if (loadError !== undefined) throw loadError;

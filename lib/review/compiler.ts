@@ -18,7 +18,7 @@ export function compilerOf(folder: string): Ts {
     // Reported below like a missing compiler.
   }
   throw new ReviewError(
-    'There is no parser to compare code with: a review needs the package typescript, for JavaScript as well. ' +
+    'A review needs the package typescript: it parses the code, also JavaScript. ' +
       'Install it (npm install --save-dev typescript@6).',
   );
 }

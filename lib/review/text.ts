@@ -5,7 +5,6 @@ const GREEN = 32;
 const YELLOW = 33;
 const RED = 31;
 
-/** Formats a report as text. */
 export function reviewText(report: ReviewReport, hasColors: boolean): string {
   const paint = (text: string, color: number) => (hasColors ? `\u001b[${color}m${text}\u001b[39m` : text);
   const { ref, commit, mergeBase } = report.base;

@@ -310,7 +310,7 @@ describe('the connections of a policy', () => {
     const warnings = logger.lines.filter((line) => line.includes('connections names'));
     expect(warnings).toEqual([
       'warn Readiness: connections names "users", but there is no such connection (yet). ' +
-        'It is down until there is one. Known are: "default".',
+        'It is down until there is one. Known connections: "default".',
     ]);
   });
 

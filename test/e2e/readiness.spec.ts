@@ -231,7 +231,7 @@ describe('/readyz on the own port of an application without HTTP', () => {
     ]);
     expect(logger.lines.join('\n')).toContain(
       'connections names "defautl", but there is no such connection (yet). ' +
-        'It is down until there is one. Known are: "default".',
+        'It is down until there is one. Known connections: "default".',
     );
   });
 });

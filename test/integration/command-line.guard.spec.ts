@@ -371,7 +371,7 @@ describe('what this command does not know', () => {
     const fields =
       "class Fork { constructor() { Object.defineProperty(this, '@instanceof', { value: Symbol.for('DataSource') }); } isInitialized = true; driver = {}; }";
     expect(await refused(`${fields} exports.dataSource = new Fork();`)).toContain(
-      'default was connected before it could be kept from writing',
+      'default was connected before this command could make it read-only',
     );
   });
 
@@ -379,7 +379,7 @@ describe('what this command does not know', () => {
     const fork =
       "class Fork { constructor() { this['@instanceof'] = Symbol.for('DataSource'); this.isInitialized = false; } async initialize() { throw new Error('called'); } }";
     expect(await refused(`${fork} exports.dataSource = new Fork();`)).toContain(
-      'default is not of a TypeORM that this command knows',
+      'default uses an unknown version of TypeORM',
     );
   });
 
@@ -392,8 +392,8 @@ describe('what this command does not know', () => {
     expect(
       await refused(`${fork} const fork = new Fork(); fork.driver = ${driver}; exports.fork = fork;`),
     ).toBe(
-      'default is not of a TypeORM that this command knows: its driver is not made like those of typeorm 0.3.12 and newer. ' +
-        'Use one of these, or read the migrations in the application.',
+      'default uses an unknown version of TypeORM: its driver differs from those of typeorm 0.3.12 and newer. ' +
+        'Use typeorm 0.3.12 or newer, or read the migrations in the application.',
     );
   });
 

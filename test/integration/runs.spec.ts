@@ -392,7 +392,7 @@ describe('instrumentMigrations', () => {
     expect(refusal({ prefix: 'a-b' })).toThrow(InvalidOptionError);
     expect(refusal({ registry: {} })).toThrow(InvalidOptionError);
     expect(refusal({ path: '/metrics' })).toThrow(
-      'path is not an option. Known are: namespace, prefix, registry, connection, meter.',
+      'path is not an option. Use one of: namespace, prefix, registry, connection, meter.',
     );
     new Counter({ name: METRIC_NAMES.lastRun, help: 'theirs', registers: [registry] });
     expect(refusal({ registry })).toThrow(RegistryInUseError);

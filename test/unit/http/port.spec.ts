@@ -98,7 +98,7 @@ describe('MetricsPort', () => {
     it('says that a range may not be bound', async () => {
       await open('', { portRange: [PORT + 1, PORT + 3] });
       expect(logger.lines).toEqual([
-        'warn This process may bind no port from 901 to 903 on 127.0.0.1 (EACCES). The metrics have no port of their own: ' +
+        'warn This process may not bind a port from 901 to 903 on 127.0.0.1 (EACCES). The metrics have no port of their own: ' +
           'set portRange to ports above 1023, or let the process bind these.',
       ]);
     });

@@ -105,7 +105,7 @@ describe('the options of the module', () => {
     ],
     [
       { waitFor: { timeout: 5000, interval: 100, retries: 3 } },
-      'waitFor.retries is not an option. Known are: waitFor.timeout, waitFor.interval.',
+      'waitFor.retries is not an option. Use one of: waitFor.timeout, waitFor.interval.',
     ],
     [
       { waitFor: { timeuot: 5000, interval: 100 } },
@@ -120,13 +120,16 @@ describe('the options of the module', () => {
     [{ readiness: { path: false } }, 'readiness.path is false. Begin it with a slash'],
     [{ readiness: { onec: true } }, 'readiness.onec is not an option. Did you mean readiness.once?'],
     // The name of the option around it is no likeness.
-    [{ readiness: { xyz: 1 } }, 'readiness.xyz is not an option. Known are: readiness.path, readiness.allow'],
-    [{ readiness: { timeout: 1 } }, 'readiness.timeout is not an option. Known are: readiness.path,'],
+    [
+      { readiness: { xyz: 1 } },
+      'readiness.xyz is not an option. Use one of: readiness.path, readiness.allow',
+    ],
+    [{ readiness: { timeout: 1 } }, 'readiness.timeout is not an option. Use one of: readiness.path,'],
     [
       { readiness: { reconnections: [] } },
       'readiness.reconnections is not an option. Did you mean readiness.connections?',
     ],
-    [{ waitFor: { retry: 1 } }, 'waitFor.retry is not an option. Known are: waitFor.timeout'],
+    [{ waitFor: { retry: 1 } }, 'waitFor.retry is not an option. Use one of: waitFor.timeout'],
     [
       { readiness: { allowUnapplied: Object.create(Object.create(null) as object) as object } },
       'readiness.allowUnapplied is {}. Set it to a whole number',
@@ -185,7 +188,7 @@ describe('the options of the module', () => {
     [{ defaultMetrics: 'yes' }, 'defaultMetrics is "yes". Set it to true, false'],
     [{ exclude: 'default' }, `exclude is "default". Pass an array of aliases, as in ['default']`],
     [{ dataSources: [] }, 'dataSources is []. Pass an object'],
-    [{ endpoint: '/x' }, 'endpoint is not an option. Known are: namespace, prefix'],
+    [{ endpoint: '/x' }, 'endpoint is not an option. Use one of: namespace, prefix'],
     [{ port: 99_999 }, 'port is 99999. Set it to a whole number from 0 (any free port) to 65535.'],
     [{ port: '9100' }, 'port is "9100". Set it to'],
     [{ port: -1 }, 'port is -1.'],
@@ -373,7 +376,7 @@ describe('the options of an exporter', () => {
       namespace: 'shop',
     });
     expect(() => resolveOptions(EXPORTER_OPTIONS, { path: '/metrics' }, {})).toThrow(
-      'path is not an option. Known are',
+      'path is not an option. Use one of',
     );
   });
 });
