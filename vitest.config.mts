@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.js';
 
 const vite = {
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
@@ -36,13 +38,14 @@ export default defineConfig({
           include: ['test/faults/**/*.spec.ts'],
           globalSetup,
           // After all others: these measure how long a scrape takes. They mostly wait, so three fit on two cores.
-          maxWorkers: 3,
+          maxWorkers: 5,
           sequence: { groupOrder: 1 },
         },
       },
     ],
-    // Vitest would leave one core to whoever watches.
-    maxWorkers: '100%',
+    // Many files wait for processes and servers most of the time.
+    maxWorkers: 2 * availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     coverage: {
       provider: 'v8',
       include: ['lib/**/*.ts'],
