@@ -162,7 +162,8 @@ export interface PrometheusMigrationsModuleOptions extends MigrationsExporterOpt
    */
   onUnapplied?: GateAction | undefined;
   /**
-   * Action at start-up if a connection cannot be read.
+   * Action at start-up if a connection cannot be read. `'fail'`: as for `onUnapplied`. `'warn'` and `'ignore'` do the
+   * same, because the log always has the reason.
    * @defaultValue `'warn'`
    */
   onUnreadable?: GateAction | undefined;
