@@ -83,6 +83,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['lib/**/*.ts'],
       reporter: ['text'],
+      reportOnFailure: true,
       thresholds: { statements: 92, branches: 87, functions: 92, lines: 92 },
     },
   },
