@@ -133,7 +133,8 @@ export function footprint(dataSource: DataSource): Record<string, number> {
 export async function grownSince(
   before: Readonly<Record<string, number>>,
   measure: () => Readonly<Record<string, number>>,
-  patience = 3000,
+  // Longer than an idle HTTP connection keeps its timer (5 s).
+  patience = 7000,
 ): Promise<Record<string, string>> {
   const deadline = performance.now() + patience;
   for (;;) {
