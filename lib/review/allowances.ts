@@ -71,16 +71,16 @@ export class Allowances {
   notes(): string[] {
     const names = [...new Set(this.names)].filter((name) => !this.used.has(name));
     return [
-      ...names.map((name) => `--allow ${name} is not needed: nothing is found about it. Leave it out.`),
+      ...names.map((name) => `--allow ${name} is not needed: that migration has no finding. Remove it.`),
       ...this.comments
         .filter((comment) => !this.used.has(comment))
         .map(
           ({ file, line, kinds }) =>
-            `${file}:${line} allows ${kinds.join(', ')}, and nothing needs it any more. Remove the comment.`,
+            `${file}:${line} allows ${kinds.join(', ')}, but there is no such finding any more. Remove the comment.`,
         ),
       ...this.broken.map(
         ({ file, line }) =>
-          `${file}:${line} allows nothing. Write: migration-review: allow edited because … (known are ${FINDINGS.join(', ')}).`,
+          `${file}:${line} allows nothing. Write: migration-review: allow edited because … (or another of ${FINDINGS.join(', ')}).`,
       ),
     ];
   }

@@ -113,7 +113,7 @@ const JUDGES: Readonly<Record<FindingKind, Judge>> = {
     );
     return late.map((migration, index) => ({
       ...about('late', migration),
-      message: `It is older than ${newest.name} of ${base}: databases where that has run get the two in another order than new ones.`,
+      message: `It is older than ${newest.name} of ${base}. Databases that have run that one get the two in another order than new databases.`,
       fix: rename(migration, freshTimestamp(changes, newest, now) + index),
     }));
   },
@@ -125,7 +125,7 @@ const JUDGES: Readonly<Record<FindingKind, Judge>> = {
       .filter(({ now }) => !tip.some((other) => other.name === now.name && isSame(other, now)))
       .map(({ before, now }) => ({
         ...about('edited', now),
-        message: `${base} has it with other code: where it has run, the change never will.`,
+        message: `${base} has it with other code. Databases that have run it will not get the change.`,
         fix: `Restore it (git show ${commit}:${before.file}), and put the change into a new migration.`,
       })),
 
@@ -135,8 +135,8 @@ const JUDGES: Readonly<Record<FindingKind, Judge>> = {
       return {
         ...about('removed', migration),
         message:
-          `${base} has it, and ${elsewhere === undefined ? 'here nothing defines it' : `the DataSource does not load ${elsewhere}`}: ` +
-          'it is unknown to the code wherever it has run, and nobody can revert it.',
+          `${base} has it, and ${elsewhere === undefined ? 'nothing defines it here' : `the DataSource does not load ${elsewhere}`}. ` +
+          'Databases that have run it are ahead of the code, and it cannot be reverted there.',
         fix:
           elsewhere === undefined
             ? `Restore it (git show ${commit}:${migration.file}). To undo what it did, write a new migration.`
@@ -152,8 +152,8 @@ const JUDGES: Readonly<Record<FindingKind, Judge>> = {
       if (newest === undefined || other === undefined) return [];
       const isName = other.name === migration.name;
       const message = isName
-        ? `${base} has a migration of this name in ${other.file}: TypeORM refuses to run two of one name.`
-        : `It has the timestamp of ${other.name} of ${base} (${other.file}): which of them runs first is left to chance.`;
+        ? `${base} has a migration of this name in ${other.file}: TypeORM refuses to run two migrations of one name.`
+        : `It has the timestamp of ${other.name} of ${base} (${other.file}): their order is not defined.`;
       return {
         ...about('clash', migration),
         message,

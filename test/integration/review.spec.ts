@@ -401,7 +401,7 @@ describe('an allowance', TIMEOUT, () => {
     [
       'of another kind',
       '// migration-review: allow late because I can',
-      'allows late, and nothing needs it any more.',
+      'allows late, but there is no such finding any more.',
     ],
   ])('%s allows nothing, and is told', async (_what, comment, note) => {
     history.change(FIRST, (text) => `${comment}\n${text.replace('NOT NULL', '')}`);
@@ -417,7 +417,7 @@ describe('an allowance', TIMEOUT, () => {
 
     expect(ok).toBe(true);
     expect(notes).toEqual([
-      '--allow Gone1700000000000 is not needed: nothing is found about it. Leave it out.',
+      '--allow Gone1700000000000 is not needed: that migration has no finding. Remove it.',
     ]);
   });
 });
