@@ -1,87 +1,33 @@
-import { Logger } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
-import { AggregatorRegistry, Counter, register, Registry } from 'prom-client';
-import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { Counter } from 'prom-client';
+import { DataSource, type MigrationInterface } from 'typeorm';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   instrumentMigrations,
-  type InstrumentMigrationsOptions,
   InvalidOptionError,
   METRIC_NAMES,
-  metricNames,
   MigrationsExporter,
   NotADataSourceError,
-  PrometheusMigrationsModule,
   RegistryInUseError,
 } from '../../lib';
-import { RunSource } from '../../lib/prometheus/run-source';
-import { type RecordedRuns, recordedOf } from '../../lib/runs/recorded-runs';
-import { closeApplications, startApplication } from '../support/applications';
-import { createPostgres, type TestDatabase } from '../support/databases';
+import { closeLater } from '../support/data-sources';
 import { samples } from '../support/exposition';
-import { RecordingLogger } from '../support/logs';
-import { defineMigration, defineMigrations } from '../support/migrations';
+import { defineMigrations } from '../support/migrations';
+import {
+  beginRuns,
+  count,
+  create,
+  endRuns,
+  figures,
+  inProgress,
+  last,
+  log,
+  logger,
+  registry,
+} from '../support/runs';
 import { loadSecondTypeorm } from '../support/second-typeorm';
 
-let logger: RecordingLogger;
-let registry: Registry;
-const opened: DataSource[] = [];
-
-beforeEach(() => {
-  Logger.overrideLogger((logger = new RecordingLogger()));
-  registry = new Registry();
-});
-afterEach(async () => {
-  await closeApplications();
-  Logger.overrideLogger(undefined as never);
-  for (const dataSource of opened.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
-  register.clear();
-});
-
-/** Instrumented with the test's own registry, and not initialized. */
-function create(
-  options: Partial<DataSourceOptions> = {},
-  runs: InstrumentMigrationsOptions = { registry },
-): DataSource {
-  const dataSource = new DataSource({
-    type: 'better-sqlite3',
-    database: ':memory:',
-    migrations: defineMigrations(2),
-    ...options,
-  } as DataSourceOptions);
-  opened.push(dataSource);
-  return instrumentMigrations(dataSource, runs);
-}
-
-/** A migration that runs a statement. */
-function statement(name: string, sql: string) {
-  return class implements MigrationInterface {
-    name = name;
-    async up(queryRunner: QueryRunner): Promise<void> {
-      await queryRunner.query(sql);
-    }
-    async down(): Promise<void> {}
-  };
-}
-
-/** What the run metrics say, without buckets. */
-async function figures(of: Registry = registry, prefix = 'typeorm'): Promise<Record<string, number>> {
-  const all = samples(await of.metrics());
-  return Object.fromEntries(
-    [...all]
-      .filter(
-        ([series]) => series.startsWith(prefix) && /_runs?_/.test(series) && !series.includes('_bucket'),
-      )
-      .map(([series, value]) => [series.slice(`${prefix}_migrations_`.length), value]),
-  );
-}
-const count = (outcome: string, connection = 'default') =>
-  `run_duration_seconds_count{connection="${connection}",outcome="${outcome}"}`;
-const last = (outcome: string, connection = 'default') =>
-  `last_run_timestamp_seconds{connection="${connection}",outcome="${outcome}"}`;
-const inProgress = (connection = 'default') => `runs_in_progress{connection="${connection}"}`;
-/** The log, with every time as `T`. */
-const log = () => logger.lines.map((line) => line.replace(/\d+\.\d{3} s/, 'T'));
+beforeEach(beginRuns);
+afterEach(endRuns);
 
 describe('instrumentMigrations', () => {
   it('returns the same object, and shows zeros until something runs', async () => {
@@ -158,7 +104,7 @@ describe('instrumentMigrations', () => {
       migrations: defineMigrations(1),
       migrationsRun: true,
     });
-    opened.push(await dataSource.initialize());
+    closeLater(await dataSource.initialize());
 
     instrumentMigrations(dataSource, { registry });
 
@@ -253,97 +199,6 @@ describe('instrumentMigrations', () => {
     expect(log().filter((line) => line.includes('applied'))).toHaveLength(1);
   });
 
-  it('takes the options of the last call, with the runs that there were', async () => {
-    const dataSource = await create({ migrationsRun: true }).initialize();
-    const other = new Registry();
-
-    instrumentMigrations(dataSource, { registry: other, connection: 'orders' });
-
-    expect(await figures()).toEqual({});
-    expect(registry.getMetricsAsArray()).toEqual([]);
-    expect(await figures(other)).toMatchObject({ [count('succeeded', 'orders')]: 1 });
-  });
-
-  it('tells connections apart on one registry', async () => {
-    await create({ migrationsRun: true }, { registry, connection: 'orders' }).initialize();
-    const users = await create({ migrationsRun: true }, { registry, connection: 'users' }).initialize();
-    await users.runMigrations();
-
-    expect(await figures()).toMatchObject({
-      [count('succeeded', 'orders')]: 1,
-      [count('succeeded', 'users')]: 2,
-    });
-  });
-
-  it('shows the newest run of all DataSources of one connection', async () => {
-    const one = await create({ migrationsRun: true }).initialize();
-    await create({ migrationsRun: true }).initialize();
-    const before = (await figures())[last('succeeded')]!;
-    await vi.waitFor(() => expect(Date.now() / 1000).toBeGreaterThan(before));
-
-    await one.runMigrations();
-
-    expect((await figures())[last('succeeded')]).toBeGreaterThan(before);
-  });
-
-  it('has different names side by side', async () => {
-    await create({ migrationsRun: true }, { registry, namespace: 'acme' }).initialize();
-    await create({ migrations: [] }, { registry, prefix: 'shop' }).initialize();
-
-    expect(await figures(registry, 'acme_typeorm')).toMatchObject({ [count('succeeded')]: 1 });
-    expect(await figures(registry, 'shop')).toMatchObject({ [count('succeeded')]: 0 });
-    expect(registry.getMetricsAsArray()).toHaveLength(6);
-  });
-
-  it('is back with all runs at the next one, if the registry was cleared', async () => {
-    const dataSource = await create({ migrationsRun: true }).initialize();
-    registry.clear();
-
-    await dataSource.runMigrations();
-
-    expect(await figures()).toMatchObject({ [count('succeeded')]: 2 });
-  });
-
-  it('adds up the runs of several workers, and shows the newest', async () => {
-    const other = new Registry();
-    await create({ migrationsRun: true }).initialize();
-    const first = (await figures())[last('succeeded')];
-    await create({ migrationsRun: true }, { registry: other }).initialize();
-    const workers = [await other.getMetricsAsJSON(), await registry.getMetricsAsJSON()];
-
-    const all = await figures(AggregatorRegistry.aggregate(workers));
-
-    expect(all).toMatchObject({ [count('succeeded')]: 2, [count('failed')]: 0, [inProgress()]: 0 });
-    expect(all[last('succeeded')]).toBe((await figures(other))[last('succeeded')]);
-    expect(all[last('succeeded')]).toBeGreaterThanOrEqual(first!);
-    expect(registry.getSingleMetric(METRIC_NAMES.runsInProgress)).toMatchObject({ aggregator: 'sum' });
-  });
-
-  it('loses no run to resetMetrics()', async () => {
-    await create({ migrationsRun: true }).initialize();
-    registry.resetMetrics();
-
-    expect(await figures()).toMatchObject({ [count('succeeded')]: 1 });
-  });
-
-  it('still shows a run when the DataSource is closed and gone', async () => {
-    await (await create({ migrationsRun: true }, {}).initialize()).destroy();
-
-    expect((await figures(register))[count('succeeded')]).toBeGreaterThanOrEqual(1);
-  });
-
-  it('does not break a run when somebody else has taken the name', async () => {
-    const dataSource = await create().initialize();
-    registry.clear();
-    new Counter({ name: METRIC_NAMES.runsInProgress, help: 'theirs', registers: [registry] });
-
-    expect(await dataSource.runMigrations()).toHaveLength(2);
-    expect(logger.lines[0]).toBe(
-      'warn default: the metrics of migration runs could not be registered (RegistryInUseError). ' +
-        'Set the option registry, prefix or namespace to another.',
-    );
-  });
-
   it('does not change what a reading reads, not even in the middle of a run', async () => {
     const dataSource = create();
     const exporter = new MigrationsExporter({ registry, dataSources: { default: dataSource } });
@@ -376,7 +231,7 @@ describe('instrumentMigrations', () => {
       migrationsRun: true,
     });
     expect(dataSource).not.toBeInstanceOf(DataSource);
-    opened.push(await instrumentMigrations(dataSource, { registry }).initialize());
+    closeLater(await instrumentMigrations(dataSource, { registry }).initialize());
 
     expect(await figures()).toMatchObject({ [count('succeeded')]: 1 });
   });
@@ -398,306 +253,5 @@ describe('instrumentMigrations', () => {
     expect(refusal({ registry })).toThrow(RegistryInUseError);
     expect(Object.keys(dataSource)).not.toContain('runMigrations');
     expect(Object.hasOwn(dataSource, 'runMigrations')).toBe(false);
-  });
-
-  it('takes the namespace of the environment', async () => {
-    vi.stubEnv('PROMETHEUS_METRIC_NAMESPACE', 'acme');
-    create();
-    vi.unstubAllEnvs();
-
-    expect(registry.getSingleMetric(metricNames({ namespace: 'acme' }).lastRun)).toBeDefined();
-  });
-});
-
-describe.skipIf(inject('postgresUrl') === undefined)('instrumentMigrations on PostgreSQL', () => {
-  let database: TestDatabase;
-
-  beforeEach(async () => {
-    database = await createPostgres();
-  });
-  afterEach(async () => {
-    for (const dataSource of opened.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
-    await database.drop();
-  });
-
-  const migrations = [
-    statement('First1700000000000', 'CREATE TABLE first (id int)'),
-    statement('Second1700000000001', "SELECT 'hunter2' FROM missing"),
-    statement('Third1700000000002', 'CREATE TABLE third (id int)'),
-  ];
-
-  it.each([
-    ['all', false, []],
-    ['each', true, ['First1700000000000']],
-    ['none', true, ['First1700000000000']],
-  ] as const)(
-    'leaves the database as TypeORM does when one of them fails (transaction: %s)',
-    async (transaction, hasFirst, recorded) => {
-      const dataSource = await create({ type: 'postgres', url: database.url, migrations }).initialize();
-
-      await expect(dataSource.runMigrations({ transaction })).rejects.toThrow(
-        'relation "missing" does not exist',
-      );
-
-      const [{ first }] = (await database.run(`SELECT to_regclass('first') AS first`)) as [
-        { first: unknown },
-      ];
-      expect(first !== null).toBe(hasFirst);
-      const rows = (await database.run('SELECT name FROM migrations')) as { name: string }[];
-      expect(rows.map(({ name }) => name)).toEqual(recorded);
-      expect(await figures()).toMatchObject({ [count('failed')]: 1, [count('succeeded')]: 0 });
-      expect(log()).toEqual([
-        'log default: First1700000000000 ran in T',
-        'error default: Second1700000000001 failed after T (QueryFailedError: 42P01)',
-        'error default: the run of migrations failed after T: Second1700000000001. ' +
-          'The error that runMigrations() or undoLastMigration() throws has the details.',
-      ]);
-    },
-  );
-
-  it('tells the cause of a run that fails outside of any migration', async () => {
-    const dataSource = await create({ type: 'postgres', url: database.url }).initialize();
-    await database.run('CREATE TABLE migrations (unlike text)');
-
-    await expect(dataSource.runMigrations()).rejects.toThrow();
-
-    expect(log()).toEqual([
-      expect.stringMatching(
-        /^error default: the run of migrations failed after T: QueryFailedError: 42703\. The error/,
-      ),
-    ]);
-  });
-});
-
-describe('instrumented DataSources in an application', () => {
-  const migrations = defineMigrations(2);
-
-  function module(options: { name?: string } = {}, runs: InstrumentMigrationsOptions = {}) {
-    return TypeOrmModule.forRootAsync({
-      ...options,
-      useFactory: () => ({ type: 'better-sqlite3', database: ':memory:', migrations, migrationsRun: true }),
-      dataSourceFactory: async (given) => instrumentMigrations(new DataSource(given!), runs),
-    });
-  }
-  const shown = (text: string) =>
-    [...samples(text)]
-      .filter(([series]) => /run_duration_seconds_count.*succeeded/.test(series))
-      .map(([series, value]) => `${series} ${value}`);
-
-  it('are on /metrics, at the first scrape, under the alias of the module', async () => {
-    const { get } = await startApplication({
-      imports: [
-        module({ name: 'main' }),
-        module({ name: 'analytics' }),
-        PrometheusMigrationsModule.forRoot(),
-      ],
-    });
-
-    // Runs of DataSources that are gone, those of other tests, stay in the default registry.
-    const here = shown(await get()).filter((line) => /main|analytics/.test(line));
-    expect(here).toEqual([
-      'typeorm_migrations_run_duration_seconds_count{connection="main",outcome="succeeded"} 1',
-      'typeorm_migrations_run_duration_seconds_count{connection="analytics",outcome="succeeded"} 1',
-    ]);
-  });
-
-  it('of attempts that failed have the name of the one that succeeded', async () => {
-    let attempts = 0;
-    const [First, Second] = defineMigrations(2);
-    class Fails extends (First as new () => MigrationInterface) {
-      override async up() {
-        attempts += 1;
-        if (attempts === 1) throw new Error('not yet');
-      }
-    }
-    Object.defineProperty(Fails, 'name', { value: First?.name });
-    const { get } = await startApplication({
-      imports: [
-        TypeOrmModule.forRootAsync({
-          name: 'retried',
-          useFactory: () => ({
-            type: 'better-sqlite3',
-            database: ':memory:',
-            migrations: [Fails, Second!],
-            migrationsRun: true,
-            retryDelay: 1,
-          }),
-          dataSourceFactory: async (given) => instrumentMigrations(new DataSource(given!)),
-        }),
-        PrometheusMigrationsModule.forRoot(),
-      ],
-    });
-
-    const last = [...samples(await get()).keys()].filter((series) => /last_run.*retried/.test(series));
-    expect(last.sort()).toEqual([
-      'typeorm_migrations_last_run_timestamp_seconds{connection="retried",outcome="failed"}',
-      'typeorm_migrations_last_run_timestamp_seconds{connection="retried",outcome="succeeded"}',
-    ]);
-  });
-
-  it("follow the module's registry and names, and leave the default registry", async () => {
-    const { get } = await startApplication({
-      imports: [
-        module({ name: 'followers' }),
-        PrometheusMigrationsModule.forRoot({ registry, namespace: 'acme', prefix: 'db' }),
-      ],
-    });
-
-    expect(shown(await get())).toEqual([
-      'acme_db_migrations_run_duration_seconds_count{connection="followers",outcome="succeeded"} 1',
-    ]);
-    expect(shown(await register.metrics()).join()).not.toContain('followers');
-  });
-
-  it('keep what their own options say', async () => {
-    const own = new Registry();
-    const { get } = await startApplication({
-      imports: [
-        module({}, { connection: 'orders', prefix: 'shop' }),
-        module({ name: 'elsewhere' }, { registry: own }),
-        module({ name: 'same' }, { registry }),
-        PrometheusMigrationsModule.forRoot({ registry }),
-      ],
-    });
-
-    expect(shown(await get())).toEqual(
-      expect.arrayContaining([
-        'shop_migrations_run_duration_seconds_count{connection="orders",outcome="succeeded"} 1',
-        'typeorm_migrations_run_duration_seconds_count{connection="same",outcome="succeeded"} 1',
-      ]),
-    );
-    expect(shown(await get())).toHaveLength(2);
-    expect(shown(await own.metrics())).toEqual([
-      'typeorm_migrations_run_duration_seconds_count{connection="elsewhere",outcome="succeeded"} 1',
-    ]);
-  });
-
-  it('are shown by each of two modules', async () => {
-    const other = new Registry();
-    await startApplication({
-      imports: [
-        module(),
-        PrometheusMigrationsModule.forRoot({ registry }),
-        PrometheusMigrationsModule.forRoot({ registry: other, path: '/other' }),
-      ],
-    });
-
-    expect(shown(await registry.metrics())).toHaveLength(1);
-    expect(shown(await other.metrics())).toEqual(shown(await registry.metrics()));
-  });
-
-  it('leave the registry with the module', async () => {
-    const { app } = await startApplication({
-      imports: [module(), PrometheusMigrationsModule.forRoot({ registry })],
-    });
-    await registry.metrics();
-    await app.close();
-
-    expect(registry.getMetricsAsArray()).toEqual([]);
-  });
-
-  it('show nothing in an application that does not export', async () => {
-    const { get } = await startApplication({
-      imports: [module(), PrometheusMigrationsModule.forRoot({ registry, exportMigrations: false })],
-    });
-
-    expect(await get()).not.toContain('migrations');
-  });
-
-  it('are known to the log by the alias of the module', async () => {
-    const { app } = await startApplication({
-      imports: [module({ name: 'analytics' }), PrometheusMigrationsModule.forRoot({ registry })],
-    });
-    logger = new RecordingLogger();
-    Logger.overrideLogger(logger);
-    const { getDataSourceToken } = await import('@nestjs/typeorm');
-
-    await app.get<DataSource>(getDataSourceToken('analytics')).runMigrations();
-
-    expect(log()).toEqual(['log analytics: migrations run in T: nothing to apply']);
-  });
-
-  it('are not needed: without one there are no metrics of runs', async () => {
-    const { get } = await startApplication({
-      imports: [
-        TypeOrmModule.forRoot({ type: 'better-sqlite3', database: ':memory:', migrations }),
-        PrometheusMigrationsModule.forRoot({ registry }),
-      ],
-    });
-
-    expect(await get()).not.toMatch(/_runs?_/);
-  });
-});
-
-describe('instrumented DataSources and MigrationsExporter', () => {
-  it('follow what is exported by hand and forgotten', async () => {
-    const exporter = new MigrationsExporter({ registry });
-    const dataSource = await create({ migrationsRun: true }, {}).initialize();
-
-    await exporter.exportMigrationsForDatabase('tenant', dataSource);
-    expect(await figures()).toMatchObject({ [count('succeeded', 'tenant')]: 1 });
-    expect(Object.keys(await figures(register)).join()).not.toContain('tenant');
-
-    exporter.forgetDatabase('tenant');
-    expect(await figures()).toEqual({});
-    exporter.close();
-  });
-
-  it('are shown once, under the first of two aliases', async () => {
-    const dataSource = await create({ migrationsRun: true }, {}).initialize();
-    const dataSources = { first: dataSource, other: dataSource };
-    const exporter = new MigrationsExporter({ registry, dataSources });
-    await exporter.exportMigrations();
-
-    const now = await figures();
-    exporter.close();
-
-    expect(now).toHaveProperty([count('succeeded', 'first')]);
-    expect(Object.keys(now).join()).not.toContain('other');
-  });
-
-  it('are shown by their own options again when the exporter is closed', async () => {
-    const dataSource = await create({ migrationsRun: true }, { connection: 'closed' }).initialize();
-    const exporter = new MigrationsExporter({ registry, dataSources: { default: dataSource } });
-    await exporter.exportMigrations();
-    expect(await figures(register)).not.toHaveProperty([count('succeeded', 'closed')]);
-
-    exporter.close();
-
-    expect(await figures(register)).toHaveProperty([count('succeeded', 'closed')]);
-  });
-
-  it('keep no exporter in memory that has forgotten them', async () => {
-    const exporter = new MigrationsExporter({ registry });
-    const dataSource = await create({}, {}).initialize();
-    await exporter.exportMigrationsForDatabase('tenant', dataSource);
-    expect(RunSource.of(recordedOf(dataSource) as RecordedRuns).hosts.size).toBe(1);
-
-    exporter.forgetDatabase('tenant');
-    await registry.metrics();
-
-    expect(RunSource.of(recordedOf(dataSource) as RecordedRuns).hosts.size).toBe(0);
-    exporter.close();
-  });
-
-  it('do not keep a scrape from answering when somebody else has the name', async () => {
-    new Counter({ name: METRIC_NAMES.lastRun, help: 'theirs', registers: [registry] });
-    const dataSource = create({ migrations: [defineMigration('Late1700000000000')] }, {});
-    const plain = await new DataSource({ type: 'better-sqlite3', database: ':memory:' }).initialize();
-    opened.push(plain);
-    const dataSources: Record<string, DataSource> = { plain };
-    const exporter = new MigrationsExporter({ registry, maxAge: 0, dataSources });
-    await exporter.exportMigrations();
-    await dataSource.initialize();
-
-    await expect(exporter.exportMigrationsForDatabase('late', dataSource)).rejects.toThrow(
-      RegistryInUseError,
-    );
-    expect(await registry.metrics()).toContain('typeorm_migrations_applied_total{connection="late"} 0');
-    expect(logger.lines).toContain(
-      'warn The metrics of migration runs could not be registered (RegistryInUseError). ' +
-        'Set the option registry, prefix or namespace to another.',
-    );
-    exporter.close();
   });
 });

@@ -8,10 +8,17 @@ export async function openDataSource(
   options: DataSourceOptions,
 ): Promise<{ dataSource: DataSource; log: StatementLog }> {
   const log = new StatementLog();
-  const dataSource = await new DataSource({ ...options, logger: log, logging: true }).initialize();
-  opened.push(dataSource);
+  const dataSource = closeLater(
+    await new DataSource({ ...options, logger: log, logging: true }).initialize(),
+  );
   log.take();
   return { dataSource, log };
+}
+
+/** Leaves it to {@link closeDataSources} to close a DataSource. */
+export function closeLater<Opened extends DataSource>(dataSource: Opened): Opened {
+  opened.push(dataSource);
+  return dataSource;
 }
 
 export async function closeDataSources(): Promise<void> {
