@@ -1,11 +1,13 @@
 import { Writable } from 'node:stream';
 import { check } from '../../lib/cli/check';
+import { CommandError } from '../../lib/cli/command-error';
 import { type Command, parseInvocation } from '../../lib/cli/flags';
 import { metrics } from '../../lib/cli/metrics';
 import { Output } from '../../lib/cli/output';
 import { review } from '../../lib/cli/review';
 import { MARK } from '../../lib/data-source/brand';
 import { logTo } from '../../lib/logger';
+import { parseReport } from './report-schema';
 
 /** A stream that keeps what is written. */
 export class RecordingStream extends Writable {
@@ -54,4 +56,21 @@ export async function command(args: readonly string[], told?: (text: string) => 
     // The command never gives it back: its process ends.
     Reflect.deleteProperty(Object.prototype, MARK);
   }
+}
+
+/** The connections that `check` reports, in its order. */
+export async function connections(...args: string[]): Promise<string[]> {
+  const { stdout } = await command(['check', '--json', ...args]);
+  return parseReport(stdout).connections.map(({ connection }) => connection);
+}
+
+/** The message with which `check` refuses these arguments. */
+export async function fault(...args: string[]): Promise<string> {
+  try {
+    await command(['check', ...args]);
+  } catch (error) {
+    if (error instanceof CommandError) return error.message;
+    throw error;
+  }
+  throw new Error('It worked.');
 }
