@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { Gauge, Registry } from 'prom-client';
-import { map, type Observable, of, tap } from 'rxjs';
+import { type Observable, of, tap } from 'rxjs';
 import type { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -17,6 +17,7 @@ import {
   PrometheusMigrationsModule,
   type PrometheusMigrationsModuleOptions,
 } from '../../lib';
+import { WrapInterceptor } from '../support/application-parts';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { readingsOf } from '../support/exposition';
 import { defineMigrations } from '../support/migrations';
@@ -30,12 +31,6 @@ class CachingInterceptor implements NestInterceptor {
     const { url } = context.switchToHttp().getRequest<{ url: string }>();
     if (this.cache.has(url)) return of(this.cache.get(url));
     return next.handle().pipe(tap((value) => this.cache.set(url, value)));
-  }
-}
-
-class WrapInterceptor implements NestInterceptor {
-  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(map((data: unknown) => ({ data })));
   }
 }
 

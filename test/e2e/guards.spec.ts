@@ -26,6 +26,7 @@ import {
   PrometheusMigrationsModule,
   type PrometheusMigrationsModuleOptions,
 } from '../../lib';
+import { OrdersController } from '../support/application-parts';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { defineMigrations } from '../support/migrations';
 import { PLATFORM_NAMES, PLATFORMS } from '../support/platforms';
@@ -43,14 +44,6 @@ class TokenMiddleware implements NestMiddleware {
     if (request.headers['authorization'] === TOKEN.authorization) return next();
     response.statusCode = 401;
     response.end('no');
-  }
-}
-
-@Controller('orders')
-class OrdersController {
-  @Get()
-  list() {
-    return [];
   }
 }
 

@@ -1,5 +1,4 @@
 import {
-  type CallHandler,
   type CanActivate,
   Controller,
   type ExecutionContext,
@@ -7,33 +6,26 @@ import {
   type INestApplication,
   Injectable,
   type ModuleMetadata,
-  type NestInterceptor,
   SetMetadata,
   UseGuards,
   ValidationPipe,
   VersioningType,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import fastifyCompress from '@fastify/compress';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import compression from 'compression';
 import { Registry } from 'prom-client';
-import { map, type Observable } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MetricsController, PrometheusMigrationsModule } from '../../lib';
+import { WrapInterceptor } from '../support/application-parts';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { readingsOf, samples } from '../support/exposition';
 import { defineMigrations } from '../support/migrations';
+import { PLATFORM_NAMES, PLATFORMS } from '../support/platforms';
 
 const CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 const READ = { applied_total: 42, unapplied_total: 3, collection_success: 1 };
-
-class WrapInterceptor implements NestInterceptor {
-  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(map((data: unknown) => ({ data })));
-  }
-}
 
 @Injectable()
 class TokenGuard implements CanActivate {
@@ -53,7 +45,7 @@ class OrdersController {
 
 afterEach(closeApplications);
 
-describe.each(['Express', 'Fastify'] as const)('/metrics on %s', (platform) => {
+describe.each(PLATFORM_NAMES)('/metrics on %s', (platform) => {
   function start(
     { providers, controllers, options = {} }: ModuleMetadata & { options?: object } = {},
     configure?: (app: INestApplication) => unknown,
@@ -68,10 +60,7 @@ describe.each(['Express', 'Fastify'] as const)('/metrics on %s', (platform) => {
         controllers: [OrdersController, ...(controllers ?? [])],
       },
       configure,
-      (module) =>
-        platform === 'Express'
-          ? module.createNestApplication()
-          : module.createNestApplication(new FastifyAdapter()),
+      PLATFORMS[platform],
     );
   }
 

@@ -8,7 +8,6 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Registry } from 'prom-client';
 import { map, type Observable } from 'rxjs';
@@ -19,6 +18,7 @@ import { closeApplications, record, sqliteModule, startApplication } from '../su
 import { MYSQL_SERVERS, type TestDatabase } from '../support/databases';
 import { readingsOf } from '../support/exposition';
 import { defineMigrations } from '../support/migrations';
+import { PLATFORM_NAMES, PLATFORMS } from '../support/platforms';
 import { StatementLog } from '../support/statements';
 
 const migrations = defineMigrations(3);
@@ -138,7 +138,7 @@ class AsynchronousFilter implements ExceptionFilter {
   }
 }
 
-describe.each(['Express', 'Fastify'] as const)(
+describe.each(PLATFORM_NAMES)(
   'on %s an interceptor that sets a header after the handler, and an asynchronous filter',
   (platform) => {
     let rejections: unknown[];
@@ -164,10 +164,7 @@ describe.each(['Express', 'Fastify'] as const)(
           ],
         },
         () => {},
-        (module) =>
-          platform === 'Express'
-            ? module.createNestApplication()
-            : module.createNestApplication(new FastifyAdapter()),
+        PLATFORMS[platform],
       );
       for (let scrape = 0; scrape < 5; scrape += 1) {
         const response = await fetch('/metrics', { method });

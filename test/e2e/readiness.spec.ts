@@ -1,25 +1,16 @@
-import {
-  type CallHandler,
-  Controller,
-  type ExecutionContext,
-  Get,
-  type INestApplication,
-  Module,
-  type NestInterceptor,
-  type Type,
-} from '@nestjs/common';
+import { Controller, Get, type INestApplication, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { Registry } from 'prom-client';
-import { map, type Observable } from 'rxjs';
 import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PrometheusMigrationsModule, type PrometheusMigrationsModuleOptions } from '../../lib';
+import { OrdersController, WrapInterceptor } from '../support/application-parts';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { freePort } from '../support/free-port';
 import { RecordingLogger } from '../support/logs';
 import { defineMigrations } from '../support/migrations';
+import { PLATFORM_NAMES, PLATFORMS } from '../support/platforms';
 
 const migrations = defineMigrations(3);
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -37,20 +28,6 @@ const NOT_READY = {
   },
 };
 
-class WrapInterceptor implements NestInterceptor {
-  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(map((data: unknown) => ({ data })));
-  }
-}
-
-@Controller('orders')
-class OrdersController {
-  @Get()
-  list() {
-    return [];
-  }
-}
-
 const readiness = { path: '/readyz', once: true } as const;
 
 afterEach(closeApplications);
@@ -64,7 +41,7 @@ async function seen(response: Response): Promise<unknown[]> {
 const ready = [200, JSON_TYPE, 'no-store', READY];
 const notReady = [503, JSON_TYPE, 'no-store', NOT_READY];
 
-describe.each(['Express', 'Fastify'] as const)('/readyz on %s', (platform) => {
+describe.each(PLATFORM_NAMES)('/readyz on %s', (platform) => {
   function start(
     {
       applied = 1,
@@ -82,10 +59,7 @@ describe.each(['Express', 'Fastify'] as const)('/readyz on %s', (platform) => {
         controllers: [OrdersController, ...controllers],
       },
       configure,
-      (module) =>
-        platform === 'Express'
-          ? module.createNestApplication()
-          : module.createNestApplication(new FastifyAdapter()),
+      PLATFORMS[platform],
     );
   }
 

@@ -1,23 +1,19 @@
 import {
-  type CallHandler,
   type CanActivate,
   Controller,
   type ExecutionContext,
   type INestApplication,
   Injectable,
   type ModuleMetadata,
-  type NestInterceptor,
   UseGuards,
   ValidationPipe,
   VersioningType,
 } from '@nestjs/common';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { createHash } from 'node:crypto';
 import { get, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Registry } from 'prom-client';
-import { map, type Observable } from 'rxjs';
 import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import {
@@ -25,10 +21,12 @@ import {
   PrometheusMigrationsModule,
   type PrometheusMigrationsModuleOptions,
 } from '../../lib';
+import { WrapInterceptor } from '../support/application-parts';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { createPostgres, uniqueName } from '../support/databases';
 import { samples } from '../support/exposition';
 import { defineMigration, defineMigrations, FIRST_TIMESTAMP } from '../support/migrations';
+import { PLATFORMS } from '../support/platforms';
 import { parseReport } from '../support/report-schema';
 
 const STATUS = '/internal/migrations';
@@ -42,12 +40,6 @@ interface StartOptions {
   readonly metadata?: ModuleMetadata;
   readonly options?: PrometheusMigrationsModuleOptions;
   readonly configure?: (app: INestApplication) => unknown;
-}
-
-class WrapInterceptor implements NestInterceptor {
-  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(map((data: unknown) => ({ data })));
-  }
 }
 
 @Injectable()
@@ -80,10 +72,7 @@ async function startAt(place: Place, { metadata = {}, options, configure }: Star
       controllers: metadata.controllers ?? [],
     },
     configure,
-    (module) =>
-      place === 'Fastify'
-        ? module.createNestApplication(new FastifyAdapter())
-        : module.createNestApplication(),
+    PLATFORMS[place === 'Fastify' ? 'Fastify' : 'Express'],
   );
   const base = place === 'its own port' ? ownPort(application.logger.lines) : await application.app.getUrl();
   const request = (path = STATUS, headers: Record<string, string> = {}, method = 'GET') =>

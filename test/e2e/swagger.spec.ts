@@ -1,18 +1,11 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MetricsController, PrometheusMigrationsModule } from '../../lib';
+import { OrdersController } from '../support/application-parts';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { defineMigrations } from '../support/migrations';
-
-@Controller('orders')
-class OrdersController {
-  @Get()
-  list() {
-    return [];
-  }
-}
 
 @Controller('internal/metrics')
 class InternalMetricsController extends MetricsController {}
