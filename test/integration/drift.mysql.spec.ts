@@ -1,11 +1,12 @@
 import { createConnection } from 'mysql2/promise';
-import { DataSource, EntitySchema } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openSession } from '../../lib/drift/open';
 import { readDrift } from '../../lib/drift/read';
+import { closeDataSources } from '../support/data-sources';
 import { MYSQL_SERVERS, type TestDatabase, uniqueName } from '../support/databases';
 import { brief, driftOf, generated, makeSchema } from '../support/drift/case';
-import { chain } from '../support/drift/entities';
+import { openChain } from '../support/drift/entities';
 import { StatementLog } from '../support/statements';
 import { poolState } from '../support/waiting';
 import { WireTap } from '../support/wire-tap';
@@ -13,7 +14,6 @@ import { WireTap } from '../support/wire-tap';
 describe.each(MYSQL_SERVERS)('Drift on $name', ({ name, type, available, create }) => {
   const user = uniqueName('r').slice(0, 16);
   let database: TestDatabase;
-  const opened: DataSource[] = [];
 
   beforeAll(async () => {
     if (!available) return;
@@ -31,16 +31,11 @@ describe.each(MYSQL_SERVERS)('Drift on $name', ({ name, type, available, create 
     if (available) database = await create();
   });
   afterEach(async () => {
-    for (const dataSource of opened.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
+    await closeDataSources();
     if (available) await database.drop();
   });
 
-  async function open(options: object = {}, count = 3): Promise<DataSource> {
-    const entities = chain(count).map((entity) => new EntitySchema(entity));
-    const dataSource = await new DataSource({ type, url: database.url, entities, ...options }).initialize();
-    opened.push(dataSource);
-    return dataSource;
-  }
+  const open = (options: object = {}, count = 3) => openChain({ type, url: database.url, ...options }, count);
 
   async function openMade(options: object = {}, count = 3): Promise<DataSource> {
     await makeSchema(await open({}, count));

@@ -4,9 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { openSession } from '../../lib/drift/open';
 import { readDrift } from '../../lib/drift/read';
 import { DriftSchedule } from '../../lib/drift/schedule';
+import { closeDataSources } from '../support/data-sources';
 import { createPostgres, type TestDatabase, uniqueName } from '../support/databases';
 import { brief, driftOf, generated, makeSchema } from '../support/drift/case';
-import { chain } from '../support/drift/entities';
+import { openChain } from '../support/drift/entities';
 import { interceptStatements } from '../support/intercept';
 import { StatementLog } from '../support/statements';
 import { TcpProxy } from '../support/tcp-proxy';
@@ -15,7 +16,6 @@ import { WireTap } from '../support/wire-tap';
 
 const role = uniqueName('reader');
 let database: TestDatabase;
-const opened: { destroy(): Promise<void>; isInitialized: boolean }[] = [];
 const held: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
@@ -37,16 +37,11 @@ beforeEach(() =>
 afterEach(async () => {
   // A test that fails must not keep its locks: the next one drops the schema.
   for (const release of held.splice(0)) await release();
-  for (const dataSource of opened.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
+  await closeDataSources();
 });
 
-async function open(options: object = {}, count = 3): Promise<DataSource> {
-  const entities = chain(count).map((entity) => new EntitySchema(entity));
-  const all = { type: 'postgres' as const, url: database.url, entities, ...options };
-  const dataSource = await new DataSource(all).initialize();
-  opened.push(dataSource);
-  return dataSource;
-}
+const open = (options: object = {}, count = 3) =>
+  openChain({ type: 'postgres', url: database.url, ...options }, count);
 
 /** A DataSource whose schema is as TypeORM makes it. */
 async function openMade(options: object = {}, count = 3): Promise<DataSource> {

@@ -2,36 +2,32 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { DataSource, EntitySchema, Table } from 'typeorm';
+import { type DataSource, EntitySchema, Table } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSession } from '../../lib/drift/open';
 import { readDrift } from '../../lib/drift/read';
+import { closeDataSources } from '../support/data-sources';
 import { brief, driftOf, generated, makeSchema } from '../support/drift/case';
-import { chain } from '../support/drift/entities';
+import { openChain } from '../support/drift/entities';
 import { StatementLog } from '../support/statements';
 
 let folder: string;
 let file: string;
-const opened: DataSource[] = [];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'drift-'));
   file = join(folder, 'file.sqlite');
 });
 afterEach(async () => {
-  for (const dataSource of opened.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
+  await closeDataSources();
   await rm(folder, { recursive: true });
 });
 
-async function open(options: object = {}, count = 3): Promise<DataSource> {
-  const entities = chain(count).map((entity) => new EntitySchema(entity));
-  // The disk is none of these tests' business.
-  const prepareDatabase = (database: Database.Database) => void database.pragma('synchronous = OFF');
-  const all = { type: 'better-sqlite3' as const, database: file, entities, prepareDatabase, ...options };
-  const dataSource = await new DataSource(all).initialize();
-  opened.push(dataSource);
-  return dataSource;
-}
+/** Durable writes are slow, and these tests need none. */
+const skipSync = (database: Database.Database) => void database.pragma('synchronous = OFF');
+
+const open = (options: object = {}, count = 3) =>
+  openChain({ type: 'better-sqlite3', database: file, prepareDatabase: skipSync, ...options }, count);
 
 async function openMade(options: object = {}, count = 3): Promise<DataSource> {
   const dataSource = await open(options, count);

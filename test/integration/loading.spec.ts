@@ -9,11 +9,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MigrationsExporter, MigrationsHealthIndicator, PrometheusMigrationsModule } from '../../lib';
 import { DefinedMigrations } from '../../lib/migration/defined';
 import { closeApplications, startApplication } from '../support/applications';
+import { closeDataSources, closeLater } from '../support/data-sources';
 import { defineMigrations } from '../support/migrations';
 import { loadSecondTypeorm } from '../support/second-typeorm';
 
 const require = createRequire(__filename);
-const opened: DataSource[] = [];
 let directory: string;
 
 /** Files wait until their gate is open, as one does that asks a service with top-level `await`. */
@@ -38,7 +38,7 @@ afterEach(async () => {
   for (const { open } of gates.values()) open();
   gates.clear();
   await closeApplications();
-  for (const dataSource of opened.splice(0)) if (dataSource.isInitialized) await dataSource.destroy();
+  await closeDataSources();
   await rm(directory, { recursive: true });
 });
 
@@ -77,9 +77,7 @@ describe.each([
   ['another copy', loadSecondTypeorm().DataSource],
 ])('initialize() that nobody awaits, with %s', (_copy, Class) => {
   function create(options: object): DataSource {
-    const dataSource = new Class({ type: 'sqljs', ...options });
-    opened.push(dataSource);
-    return dataSource;
+    return closeLater(new Class({ type: 'sqljs', ...options }));
   }
 
   async function connecting(options: object) {

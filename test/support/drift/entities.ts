@@ -1,7 +1,15 @@
+import { DataSource, type DataSourceOptions, EntitySchema } from 'typeorm';
+import { closeLater } from '../data-sources';
 import type { Entity } from './case';
 
+/** A DataSource with a {@link chain} of entities, closed by `closeDataSources`. */
+export async function openChain(options: object, count: number): Promise<DataSource> {
+  const entities = chain(count).map((entity) => new EntitySchema(entity));
+  return closeLater(await new DataSource({ entities, ...options } as DataSourceOptions).initialize());
+}
+
 /** So many entities, each with a key of the one before and of the first, an index and a unique column. */
-export function chain(count: number): Entity[] {
+function chain(count: number): Entity[] {
   return Array.from({ length: count }, (_, index) => ({
     name: `t${index}`,
     columns: {
