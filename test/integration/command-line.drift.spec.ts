@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { command } from '../support/command';
-import { createMariadb, createPostgres, hasMariadb, type TestDatabase } from '../support/databases';
+import { createPostgres, MARIADB, POSTGRES, type TestDatabase } from '../support/databases';
 import { generated, makeSchema } from '../support/drift/case';
 import { type DataSourceFile, MIGRATIONS, Project } from '../support/project';
 import { parseReport } from '../support/report-schema';
@@ -81,8 +81,8 @@ const READS =
   /^\s*(SELECT\b(?!.*\bINTO\b)|SHOW\b|BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY$|SET LOCAL (lock|statement)_timeout = \d+$|START TRANSACTION READ ONLY$|SET SESSION (lock_wait_timeout|max_statement_time|max_execution_time)\b|ROLLBACK$)/is;
 
 const SERVERS = [
-  { name: 'PostgreSQL', available: true, type: 'postgres', quote: '"', create: createPostgres },
-  { name: 'MariaDB', available: hasMariadb, type: 'mariadb', quote: '`', create: createMariadb },
+  { ...POSTGRES, quote: '"' },
+  { ...MARIADB, quote: '`' },
 ];
 
 describe.each(SERVERS.filter(({ available }) => available))('Drift on $name', (server) => {

@@ -5,7 +5,7 @@ import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CommandError } from '../../lib/cli/command-error';
 import { command } from '../support/command';
-import { createMariadb, createPostgres, hasMariadb, type TestDatabase } from '../support/databases';
+import { createPostgres, MARIADB, POSTGRES, type TestDatabase, type TestServer } from '../support/databases';
 import { MIGRATIONS, Project } from '../support/project';
 import { parseReport } from '../support/report-schema';
 import { WireTap } from '../support/wire-tap';
@@ -37,11 +37,7 @@ function copyTypeorm(name: string): void {
   });
 }
 
-interface Server {
-  readonly name: string;
-  readonly available: boolean;
-  readonly type: string;
-  create(): Promise<TestDatabase>;
+interface Server extends TestServer {
   /** Everything that is in a database. */
   readonly contents: string;
   /** TypeORM's own way to write. */
@@ -50,19 +46,13 @@ interface Server {
 
 const SERVERS: readonly Server[] = [
   {
-    name: 'PostgreSQL',
-    available: true,
-    type: 'postgres',
-    create: createPostgres,
+    ...POSTGRES,
     key: 'serial',
     contents:
       "SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace UNION SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1",
   },
   {
-    name: 'MariaDB',
-    available: hasMariadb,
-    type: 'mariadb',
-    create: createMariadb,
+    ...MARIADB,
     key: 'int AUTO_INCREMENT',
     contents:
       'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1',

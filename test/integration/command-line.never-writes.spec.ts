@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { command } from '../support/command';
-import { createMariadb, createPostgres, hasMariadb, type TestDatabase } from '../support/databases';
+import { MARIADB, POSTGRES, type TestDatabase, type TestServer } from '../support/databases';
 import { MIGRATIONS, Project } from '../support/project';
 import { parseReport } from '../support/report-schema';
 import { WireTap } from '../support/wire-tap';
@@ -92,42 +92,32 @@ async function openedByItself(file: string): Promise<void> {
 
 const READS = /^\s*(SELECT|SHOW)\b(?!.*\bINTO\b)/is;
 
-interface Server {
-  readonly name: string;
-  readonly available: boolean;
-  readonly type: string;
+interface Server extends TestServer {
   readonly uuid: string;
   readonly upper: string;
   readonly more: readonly (readonly [what: string, options: string])[];
-  create(): Promise<TestDatabase>;
   /** Lists everything that is in a database. */
   readonly contents: string;
 }
 
 const SERVERS: readonly Server[] = [
   {
-    name: 'PostgreSQL',
-    available: true,
-    type: 'postgres',
+    ...POSTGRES,
     uuid: "{ type: 'uuid', primary: true, generated: 'uuid' }",
     upper: 'upper("name")',
     more: [
       ['uuid columns', 'entities: [user]'],
       ['extensions', "installExtensions: true, extensions: ['hstore']"],
     ],
-    create: createPostgres,
     contents: `SELECT 'relation' AS kind, oid::regclass::text AS name, relfilenode::text AS place FROM pg_class WHERE relnamespace = 'public'::regnamespace
       UNION SELECT 'extension', extname, '' FROM pg_extension UNION SELECT 'schema', nspname, '' FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'
       UNION SELECT 'row', name, xmin::text FROM migrations ORDER BY 1, 2`,
   },
   {
-    name: 'MariaDB',
-    available: hasMariadb,
-    type: 'mariadb',
+    ...MARIADB,
     uuid: "{ type: 'uuid', primary: true, generated: 'uuid' }",
     upper: 'upper(`name`)',
     more: [],
-    create: createMariadb,
     contents: `SELECT 'table' AS kind, table_name AS name, CAST(create_time AS CHAR) AS place FROM information_schema.tables WHERE table_schema = DATABASE()
       UNION SELECT 'row', name, id FROM migrations ORDER BY 1, 2`,
   },

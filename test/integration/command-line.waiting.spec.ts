@@ -3,13 +3,7 @@ import Database from 'better-sqlite3';
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { command } from '../support/command';
-import {
-  createMariadb,
-  createPostgres,
-  hasMariadb,
-  type TestDatabase,
-  uniqueName,
-} from '../support/databases';
+import { createPostgres, MARIADB, POSTGRES, type TestDatabase, uniqueName } from '../support/databases';
 import { MIGRATIONS, Project } from '../support/project';
 import { parseReport } from '../support/report-schema';
 import { silentServer } from '../support/silent-server';
@@ -101,8 +95,8 @@ describe('--wait', PATIENCE, () => {
 });
 
 const SERVERS = [
-  { type: 'postgres', port: 5432, available: true, create: createPostgres, id: 'serial' },
-  { type: 'mariadb', port: 3306, available: hasMariadb, create: createMariadb, id: 'int AUTO_INCREMENT' },
+  { ...POSTGRES, port: 5432, id: 'serial' },
+  { ...MARIADB, port: 3306, id: 'int AUTO_INCREMENT' },
 ] as const;
 
 describe.each(SERVERS.filter(({ available }) => available))(

@@ -4,7 +4,7 @@ import type { DataSourceOptions } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { MigrationsExporter } from '../../lib';
 import { closeDataSources, openDataSource } from '../support/data-sources';
-import { createPostgres, MYSQL_SERVERS, type TestDatabase } from '../support/databases';
+import { MYSQL_SERVERS, POSTGRES, type TestDatabase } from '../support/databases';
 import { RecordingLogger } from '../support/logs';
 import { defineMigrations } from '../support/migrations';
 import { countsOf } from '../support/reading';
@@ -12,7 +12,7 @@ import { countsOf } from '../support/reading';
 const migrations = defineMigrations(2);
 
 const SERVERS = [
-  { name: 'PostgreSQL', type: 'postgres', available: true, create: createPostgres },
+  POSTGRES,
   ...MYSQL_SERVERS,
   { name: 'better-sqlite3', type: 'better-sqlite3', available: true, create: undefined },
   { name: 'sql.js', type: 'sqljs', available: true, create: undefined },

@@ -12,7 +12,7 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { record } from '../support/applications';
 import { closeDataSources, openDataSource } from '../support/data-sources';
-import { createPostgres, MYSQL_SERVERS, type TestDatabase } from '../support/databases';
+import { MYSQL_SERVERS, POSTGRES, type TestDatabase } from '../support/databases';
 import { defineMigrations } from '../support/migrations';
 import { countsOf } from '../support/reading';
 
@@ -52,7 +52,7 @@ const undone = (error: unknown) => {
   if (!(error instanceof Undo)) throw error;
 };
 
-describe.each([{ type: 'postgres', available: true, create: createPostgres }, ...MYSQL_SERVERS] as const)(
+describe.each([POSTGRES, ...MYSQL_SERVERS] as const)(
   '$type: a transaction of the application',
   ({ type, available, create }) => {
     describe.skipIf(!available)('in which a migration is recorded', () => {

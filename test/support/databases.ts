@@ -20,11 +20,36 @@ const mysqlUrl = inject('mysqlUrl');
 
 export const hasMariadb = mariadbUrl !== undefined;
 
+/** A server on which tests make their databases. */
+export interface TestServer {
+  readonly name: string;
+  /** Of the options of a DataSource. */
+  readonly type: string;
+  readonly available: boolean;
+  create(): Promise<TestDatabase>;
+}
+
+export const POSTGRES = {
+  name: 'PostgreSQL',
+  type: 'postgres',
+  available: true,
+  create: createPostgres,
+} as const;
+export const MARIADB = {
+  name: 'MariaDB',
+  type: 'mariadb',
+  available: hasMariadb,
+  create: createMariadb,
+} as const;
+const MYSQL = {
+  name: 'MySQL',
+  type: 'mysql',
+  available: mysqlUrl !== undefined,
+  create: createMysql,
+} as const;
+
 /** MariaDB and MySQL, for what must hold on both. */
-export const MYSQL_SERVERS = [
-  { name: 'MariaDB', type: 'mariadb', available: hasMariadb, create: createMariadb },
-  { name: 'MySQL', type: 'mysql', available: mysqlUrl !== undefined, create: createMysql },
-] as const;
+export const MYSQL_SERVERS = [MARIADB, MYSQL] as const;
 
 export function uniqueName(start = 'npm'): string {
   return `${start}_${randomBytes(6).toString('hex')}`;
