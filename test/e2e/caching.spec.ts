@@ -20,6 +20,7 @@ import {
 import { WrapInterceptor } from '../support/application-parts';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { readingsOf } from '../support/exposition';
+import { urlIn } from '../support/logs';
 import { defineMigrations } from '../support/migrations';
 import { PLATFORM_NAMES, PLATFORMS } from '../support/platforms';
 
@@ -191,10 +192,8 @@ describe('caches of the own port', () => {
         }),
       ],
     });
-    const url =
-      logger.lines.map((line) => /Metrics are served on (\S+)$/.exec(line)?.[1]).find(Boolean) ?? '';
     for (const method of ['GET', 'HEAD', 'POST']) {
-      const response = await fetch(new URL(path, url), { method });
+      const response = await fetch(new URL(path, urlIn(logger)), { method });
       expect([method, response.headers.get('cache-control')]).toEqual([method, 'no-store']);
     }
   });

@@ -11,7 +11,7 @@ import {
 } from '../../lib';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { readingsOf } from '../support/exposition';
-import { RecordingLogger } from '../support/logs';
+import { RecordingLogger, urlIn } from '../support/logs';
 import { defineMigrations } from '../support/migrations';
 
 const READ = { applied_total: 42, unapplied_total: 3, collection_success: 1 };
@@ -50,12 +50,6 @@ function imports(options: PrometheusMigrationsModuleOptions) {
 }
 const start = (options: PrometheusMigrationsModuleOptions = {}) =>
   startApplication({ imports: imports({ port: 0, ...options }) });
-
-function urlIn(logger: RecordingLogger): string {
-  const url = logger.lines.map((line) => /Metrics are served on (\S+)$/.exec(line)?.[1]).find(Boolean);
-  if (url === undefined) throw new Error(`No port in the log:\n${logger.lines.join('\n')}`);
-  return url;
-}
 
 describe('a port of its own', () => {
   it('serves the metrics beside the controller, on loopback', async () => {

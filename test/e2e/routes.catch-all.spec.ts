@@ -12,6 +12,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { MetricsController } from '../../lib';
 import { closeApplications } from '../support/applications';
 import { readingsOf } from '../support/exposition';
+import { urlIn } from '../support/logs';
 import { PLATFORM_NAMES } from '../support/platforms';
 import { expectWarning, instanceOf, READ, starter } from '../support/routes';
 
@@ -48,8 +49,7 @@ describe('a catch-all route on Express', () => {
 
   it('first way out: a port of its own', async () => {
     const { logger } = await start({ port: 0 }, { controllers: [SinglePageController] });
-    const url = logger.lines.map((line) => /Metrics are served on (\S+)$/.exec(line)?.[1]).find(Boolean);
-    const response = await fetch(String(url));
+    const response = await fetch(urlIn(logger));
     expect(readingsOf(await response.text(), 'default')).toMatchObject(READ);
   });
 

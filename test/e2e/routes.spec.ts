@@ -2,6 +2,7 @@ import { Controller } from '@nestjs/common';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MetricsController, PrometheusMigrationsModule } from '../../lib';
 import { closeApplications } from '../support/applications';
+import { urlIn } from '../support/logs';
 import { PLATFORM_NAMES } from '../support/platforms';
 import { starter } from '../support/routes';
 
@@ -21,9 +22,7 @@ describe.each(PLATFORM_NAMES)('path on %s', (platform) => {
     expect((await Promise.all(heads)).map(({ status }) => status)).toEqual([200, 200]);
     expect(logger.served).toEqual(['/metrics']);
 
-    const url =
-      logger.lines.map((line) => /Metrics are served on (\S+)$/.exec(line)?.[1]).find(Boolean) ?? '';
-    const origin = new URL(url).origin;
+    const { origin } = new URL(urlIn(logger));
     const own = ['/metrics', '/metrics/'].map(async (at) => (await fetch(origin + at)).status);
     expect(await Promise.all(own)).toEqual([200, 200]);
   });

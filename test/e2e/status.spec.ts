@@ -25,6 +25,7 @@ import { WrapInterceptor } from '../support/application-parts';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { createPostgres, uniqueName } from '../support/databases';
 import { samples } from '../support/exposition';
+import { urlIn } from '../support/logs';
 import { defineMigration, defineMigrations, FIRST_TIMESTAMP } from '../support/migrations';
 import { PLATFORMS } from '../support/platforms';
 import { parseReport } from '../support/report-schema';
@@ -74,16 +75,10 @@ async function startAt(place: Place, { metadata = {}, options, configure }: Star
     configure,
     PLATFORMS[place === 'Fastify' ? 'Fastify' : 'Express'],
   );
-  const base = place === 'its own port' ? ownPort(application.logger.lines) : await application.app.getUrl();
+  const base = place === 'its own port' ? urlIn(application.logger) : await application.app.getUrl();
   const request = (path = STATUS, headers: Record<string, string> = {}, method = 'GET') =>
     fetch(new URL(path, base), { headers, method });
   return { ...application, url: new URL(STATUS, base), request };
-}
-
-function ownPort(lines: readonly string[]): string {
-  const url = lines.map((line) => /Metrics are served on (\S+)$/.exec(line)?.[1]).find(Boolean);
-  if (url === undefined) throw new Error(`No port in the log:\n${lines.join('\n')}`);
-  return url;
 }
 
 describe.each(PLACES)('the status page on %s', (place) => {

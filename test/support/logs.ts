@@ -31,3 +31,10 @@ export class RecordingLogger implements LoggerService {
   debug(): void {}
   verbose(): void {}
 }
+
+/** The URL in the log at which the metrics have a port of their own. */
+export function urlIn({ lines }: RecordingLogger): string {
+  const url = lines.map((line) => /Metrics are served on (\S+)$/.exec(line)?.[1]).find(Boolean);
+  if (url === undefined) throw new Error(`No port in the log:\n${lines.join('\n')}`);
+  return url;
+}
