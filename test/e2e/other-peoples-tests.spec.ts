@@ -3,7 +3,12 @@ import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MetricsController, MigrationsExporter, PrometheusMigrationsModule } from '../../lib';
+import {
+  MetricsController,
+  MigrationsExporter,
+  PrometheusMigrationsModule,
+  type PrometheusMigrationsModuleOptions,
+} from '../../lib';
 import { closeApplications, sqliteModule, startApplication } from '../support/applications';
 import { RecordingLogger } from '../support/logs';
 import { readingsOf } from '../support/exposition';
@@ -195,20 +200,20 @@ describe('the environment', () => {
   });
 
   describe.each(PLATFORM_NAMES)('PROMETHEUS_METRICS_EXPORT_PORT with two modules on %s', (platform) => {
-    it('starts, and one of them has the port', async () => {
+    async function startWith(other: PrometheusMigrationsModuleOptions) {
       const port = await freePort();
       vi.stubEnv('PROMETHEUS_METRICS_EXPORT_PORT', String(port));
+      const modules = [forRoot(), PrometheusMigrationsModule.forRoot(other)];
       const { logger } = await startApplication(
-        {
-          imports: [
-            sqliteModule(defineMigrations(1)),
-            forRoot(),
-            PrometheusMigrationsModule.forRoot({ registry, prefix: 'django', path: false }),
-          ],
-        },
+        { imports: [sqliteModule(defineMigrations(1)), ...modules] },
         undefined,
         PLATFORMS[platform],
       );
+      return { port, logger };
+    }
+
+    it('starts, and one of them has the port', async () => {
+      const { port, logger } = await startWith({ registry, prefix: 'django', path: false });
       const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
       expect(readingsOf(text, 'default')).toMatchObject({ unapplied_total: 1 });
       expect(readingsOf(text, 'default', 'django')).toMatchObject({ unapplied_total: 1 });
@@ -216,19 +221,7 @@ describe('the environment', () => {
     });
 
     it('says so if the other serves another registry', async () => {
-      const port = await freePort();
-      vi.stubEnv('PROMETHEUS_METRICS_EXPORT_PORT', String(port));
-      const { logger } = await startApplication(
-        {
-          imports: [
-            sqliteModule(defineMigrations(1)),
-            forRoot(),
-            PrometheusMigrationsModule.forRoot({ registry: new Registry(), path: '/b' }),
-          ],
-        },
-        undefined,
-        PLATFORMS[platform],
-      );
+      const { port, logger } = await startWith({ registry: new Registry(), path: '/b' });
       expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(200);
       expect(logger.lines.filter((line) => !line.startsWith('log'))).toEqual([
         `warn Port ${port} on 127.0.0.1 is in use by another PrometheusMigrationsModule of this process. ` +
