@@ -1,9 +1,10 @@
 import { TypeOrmModule, type TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { Registry } from 'prom-client';
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import type { DataSourceOptions } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PrometheusMigrationsModule, type PrometheusMigrationsModuleOptions } from '../../lib';
 import { closeApplications, startApplication } from '../support/applications';
+import { runMigrations } from '../support/data-sources';
 import {
   createMariadb,
   createPostgres,
@@ -37,14 +38,8 @@ beforeEach(async () => {
 afterEach(closeApplications);
 
 /** Applies the first so many migrations, or reverts to them, as another process would. */
-async function migrate(options: DataSourceOptions, count: number): Promise<void> {
-  const dataSource = await new DataSource({
-    ...options,
-    migrations: migrations.slice(0, count),
-  }).initialize();
-  await dataSource.runMigrations();
-  await dataSource.destroy();
-}
+const migrate = (options: DataSourceOptions, count: number) =>
+  runMigrations({ ...options, migrations: migrations.slice(0, count) });
 
 const postgresOptions = (url = postgres.url) => ({ type: 'postgres', url, migrations }) as const;
 

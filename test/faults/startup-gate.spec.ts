@@ -3,12 +3,12 @@ import { connect } from 'node:net';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Registry } from 'prom-client';
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import type { DataSourceOptions } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MigrationsGateError, PrometheusMigrationsModule } from '../../lib';
 import { closeApplications, startApplication } from '../support/applications';
 import { COMPILE_MS, type CompiledFixture, compileFixture } from '../support/compiled';
-import { closeDataSources, openDataSource } from '../support/data-sources';
+import { closeDataSources, openDataSource, runMigrations } from '../support/data-sources';
 import { type TestDatabase, uniqueName } from '../support/databases';
 import { readingsOf } from '../support/exposition';
 import { freePort } from '../support/free-port';
@@ -84,10 +84,7 @@ class Place {
 
   async migrate(count = DEFINED): Promise<void> {
     const { type } = this.dialect;
-    const migrations = defineMigrations(count);
-    const dataSource = await new DataSource({ type, url: this.server.url, migrations }).initialize();
-    await dataSource.runMigrations();
-    await dataSource.destroy();
+    await runMigrations({ type, url: this.server.url, migrations: defineMigrations(count) });
   }
 
   async remove(): Promise<void> {

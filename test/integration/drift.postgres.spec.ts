@@ -5,7 +5,12 @@ import { openSession } from '../../lib/drift/open';
 import { readDrift } from '../../lib/drift/read';
 import { DriftSchedule } from '../../lib/drift/schedule';
 import { closeDataSources } from '../support/data-sources';
-import { createPostgres, type TestDatabase, uniqueName } from '../support/databases';
+import {
+  createPostgres,
+  createPostgresWithReader,
+  type TestDatabase,
+  uniqueName,
+} from '../support/databases';
 import { brief, driftOf, generated, makeSchema } from '../support/drift/case';
 import { openChain } from '../support/drift/entities';
 import { interceptStatements } from '../support/intercept';
@@ -19,13 +24,9 @@ let database: TestDatabase;
 const held: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  database = await createPostgres();
-  await database.run(`CREATE ROLE ${role} LOGIN PASSWORD 'reader'`);
+  database = await createPostgresWithReader(role);
 });
-afterAll(async () => {
-  await database.run(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
-  await database.drop();
-});
+afterAll(() => database.drop());
 beforeEach(() =>
   database.run(
     'DROP SCHEMA IF EXISTS app CASCADE',

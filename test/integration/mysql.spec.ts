@@ -1,7 +1,7 @@
 import { createPool } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { killStatement } from '../../lib/migration/kill';
-import { closeDataSources, openDataSource } from '../support/data-sources';
+import { closeDataSources, openDataSource, runMigrations } from '../support/data-sources';
 import { DIALECTS, lockTable, waitingFor } from '../faults/faults';
 import { type TestDatabase, uniqueName } from '../support/databases';
 import { defineMigrations } from '../support/migrations';
@@ -30,11 +30,8 @@ for (const dialect of DIALECTS.filter(({ type }) => type !== 'postgres')) {
     const open = (options: object = {}) =>
       openDataSource({ type: type as 'mysql', url: database.url, migrations, ...options });
     const asReader = () => open({ url: database.as(role, 'reader') });
-    async function migrate(count: number, options: object = {}) {
-      const { dataSource } = await open({ ...options, migrations: migrations.slice(0, count) });
-      await dataSource.runMigrations();
-      await dataSource.destroy();
-    }
+    const migrate = (count: number, options: object = {}) =>
+      runMigrations({ type, url: database.url, ...options, migrations: migrations.slice(0, count) });
     const tables = () => database.run('SHOW TABLES');
 
     it('reads a missing table as nothing applied, and does not create it', async () => {

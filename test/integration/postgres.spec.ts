@@ -1,8 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OwnConnection } from '../../lib/migration/connection';
 import { RecordedMigrations } from '../../lib/migration/recorded';
-import { closeDataSources, openDataSource } from '../support/data-sources';
-import { createPostgres, type TestDatabase, uniqueName } from '../support/databases';
+import { closeDataSources, openDataSource, runMigrations } from '../support/data-sources';
+import {
+  createPostgres,
+  createPostgresWithReader,
+  type TestDatabase,
+  uniqueName,
+} from '../support/databases';
 import { defineMigrations } from '../support/migrations';
 import { countsOf } from '../support/reading';
 
@@ -11,13 +16,9 @@ const role = uniqueName('reader');
 let database: TestDatabase;
 
 beforeAll(async () => {
-  database = await createPostgres();
-  await database.run(`CREATE ROLE ${role} LOGIN PASSWORD 'reader'`);
+  database = await createPostgresWithReader(role);
 });
-afterAll(async () => {
-  await database.run(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
-  await database.drop();
-});
+afterAll(() => database.drop());
 beforeEach(() =>
   database.run(
     'DROP SCHEMA public CASCADE',
@@ -32,11 +33,8 @@ const open = (options: object = {}) =>
 const asReader = (options: object = {}) => open({ url: database.as(role, 'reader'), ...options });
 
 /** Runs the first so many migrations. */
-async function migrate(count: number, options: object = {}) {
-  const { dataSource } = await open({ ...options, migrations: migrations.slice(0, count) });
-  await dataSource.runMigrations();
-  await dataSource.destroy();
-}
+const migrate = (count: number, options: object = {}) =>
+  runMigrations({ type: 'postgres', url: database.url, ...options, migrations: migrations.slice(0, count) });
 /** So many that they are read as one array. */
 const recordMany = (where = database) =>
   where.run("INSERT INTO migrations (timestamp, name) SELECT n, 'Old' || n FROM generate_series(1, 500) n");

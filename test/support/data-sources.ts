@@ -15,6 +15,16 @@ export async function openDataSource(
   return { dataSource, log };
 }
 
+/** Runs migrations as another process does. */
+export async function runMigrations(options: DataSourceOptions): Promise<void> {
+  const dataSource = await new DataSource(options).initialize();
+  try {
+    await dataSource.runMigrations();
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
 /** Leaves it to {@link closeDataSources} to close a DataSource. */
 export function closeLater<Opened extends DataSource>(dataSource: Opened): Opened {
   opened.push(dataSource);

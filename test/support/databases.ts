@@ -69,6 +69,21 @@ export async function createPostgres(): Promise<TestDatabase> {
   };
 }
 
+/**
+ * A database with a role that has the password `reader` and no right to read yet. `drop()` drops the role, too.
+ */
+export async function createPostgresWithReader(role: string): Promise<TestDatabase> {
+  const database = await createPostgres();
+  await database.run(`CREATE ROLE ${role} LOGIN PASSWORD 'reader'`);
+  return {
+    ...database,
+    drop: async () => {
+      await database.run(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+      await database.drop();
+    },
+  };
+}
+
 export function createMariadb(): Promise<TestDatabase> {
   if (mariadbUrl === undefined) throw new Error('No MariaDB server');
   return createOn(mariadbUrl);
