@@ -1,7 +1,6 @@
 // Checks the package as users get it: packs it, looks at what is in the tarball and how it resolves,
 // and installs it into a consumer project for each entry of matrix.json. Run `npm run build` before.
-// Names of entries as arguments run these alone. `command-line` and `nest-add` have
-// matrices of their own; `nest-add` takes minutes, and runs only if it is named.
+// Names of entries as arguments run these alone. `command-line` and `nest-add` have matrices of their own.
 import { spawn } from 'node:child_process';
 import {
   cpSync,
@@ -212,8 +211,7 @@ const matrix = JSON.parse(readFileSync(join(import.meta.dirname, 'matrix.json'),
 const named = process.argv.slice(2);
 const entries = named.length === 0 ? matrix : matrix.filter(({ name }) => named.includes(name));
 /** Those that are not in matrix.json. */
-const others =
-  named.length === 0 ? ['command-line'] : ['command-line', 'nest-add'].filter((name) => named.includes(name));
+const others = ['command-line', 'nest-add'].filter((name) => named.length === 0 || named.includes(name));
 if (named.some((name) => !others.includes(name) && !entries.some((entry) => entry.name === name)))
   throw new Error(`Not all of these are in matrix.json: ${named.join(', ')}`);
 const directory = mkdtempSync(join(realpathSync(tmpdir()), 'consumers-'));
