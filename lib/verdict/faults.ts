@@ -8,6 +8,7 @@ export interface Fault {
   readonly connection: string;
   /** Names of the unapplied migrations. */
   readonly unapplied: readonly string[];
+  readonly failedOn: readonly Forbidden[];
   /** Every violation, in words. */
   readonly problems: readonly string[];
   /** Why it cannot be read; `undefined` if it can. */
@@ -23,6 +24,7 @@ export function faultsOf(snapshots: readonly Snapshot[], policy: Policy): Fault[
     .map(({ snapshot, failedOn }) => ({
       connection: snapshot.connection,
       unapplied: stateUnder(snapshot, policy)?.unapplied ?? [],
+      failedOn,
       problems: failedOn.map((forbidden) => PROBLEMS[forbidden](snapshot)),
       reason: reasonOf(snapshot),
     }));

@@ -1,7 +1,7 @@
 import { clock } from '../clock';
 import type { Snapshot } from '../monitor/snapshots';
 import { type Fault, faultsOf, summaryOf } from './faults';
-import type { Policy } from './verdict';
+import type { Forbidden, Policy } from './verdict';
 
 export interface WaitingOptions {
   readonly policy: Policy;
@@ -21,10 +21,13 @@ export interface WaitingOptions {
 const LOG_EVERY = 10_000;
 /** Reasons that waiting cannot fix. */
 const FINAL_REASONS: readonly unknown[] = ['denied', 'invalid_migrations'];
+/** Violations that applying the migrations does not fix. */
+const FINAL_VIOLATIONS: readonly Forbidden[] = ['unknown', 'no-migrations'];
 
 /**
  * Waits for another process to apply the migrations. Ends when every connection meets the policy, when the
- * time is over, or when a connection cannot be read for a reason that waiting cannot fix.
+ * time is over, or when waiting cannot help: a connection is denied, has invalid migrations, or violates the policy in a
+ * way that applying migrations does not fix.
  *
  * @param first - the snapshots known so far
  * @returns The last snapshots.
@@ -59,7 +62,11 @@ export async function waitForMigrations(
 }
 
 function isWorthWaiting(faults: readonly Fault[]): boolean {
-  return faults.length > 0 && !faults.some(({ reason }) => FINAL_REASONS.includes(reason));
+  return faults.length > 0 && !faults.some(isFinal);
+}
+
+function isFinal({ reason, failedOn }: Fault): boolean {
+  return FINAL_REASONS.includes(reason) || failedOn.some((each) => FINAL_VIOLATIONS.includes(each));
 }
 
 /** Resolves after so many milliseconds, or when the signal is aborted. */

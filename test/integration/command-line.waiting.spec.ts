@@ -76,6 +76,17 @@ describe('--wait', PATIENCE, () => {
     });
   });
 
+  it.each([
+    { failOn: 'unknown', defined: MIGRATIONS.slice(0, 1) },
+    { failOn: 'unapplied,unknown', defined: ['Other1700000000009'] },
+    { failOn: 'no-migrations', defined: [] },
+  ])('ends at once if applying the migrations would not help: $failOn', async ({ failOn, defined }) => {
+    const file = project.dataSource('data-source.js', { applied: MIGRATIONS, defined });
+    const { code, stderr } = await command(['check', '-d', file, '--fail-on', failOn, ...LONG]);
+    expect(stderr).not.toContain('Waiting for migrations');
+    expect(code).toBe(1);
+  });
+
   it('outlasts a SQLite file that does not exist yet, though its DataSource synchronizes', async () => {
     const made = project.dataSource('made.js', { applied: MIGRATIONS });
     const connection = `type: 'better-sqlite3', database: '${project.path('late.sqlite')}'`;
