@@ -23,6 +23,10 @@ export const DRIFT_ADVICE: Readonly<Record<DriftSkip, Advice>> = {
     meaning: 'The user may not see every table of the entities, and a hidden table looks like a missing one.',
     fix: 'Grant SELECT on every table of the entities; on MariaDB and MySQL, the rights that the application has.',
   },
+  no_entities: {
+    meaning: 'The DataSource has no entities, so there is nothing to compare the schema with.',
+    fix: 'Set its option entities. With autoLoadEntities, pass the module: `--module dist/app.module.js`.',
+  },
   shared_connection: {
     meaning: 'A SQLite database in memory has only one connection, and the drift check needs a second one.',
     fix: 'Nothing: such a database ends with its process. Drift can be checked in a database in a file.',

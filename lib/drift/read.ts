@@ -42,6 +42,8 @@ async function bounded(
   if (signal?.aborted) throw new DriftSkipped('timeout');
   if (!dataSource.isInitialized) throw new DriftSkipped('unreadable');
   const session = openSession(dataSource, timeout);
+  // It has no connection until it begins.
+  if (dataSource.entityMetadatas.length === 0) throw new DriftSkipped('no_entities');
   let stop!: () => void;
   const stopped = new Promise<never>((_, reject) => {
     stop = () => {

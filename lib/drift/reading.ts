@@ -27,6 +27,7 @@ export const DRIFT_SKIPS = [
   'unapplied',
   'unreadable',
   'denied',
+  'no_entities',
   'shared_connection',
   'unsupported',
   'timeout',

@@ -1,7 +1,8 @@
 import { logger } from '../logger';
 import { describe } from '../prometheus-migrations.errors';
+import { DRIFT_ADVICE } from './advice';
 import { type DriftIgnore, ignoreDrift } from './ignore';
-import type { DriftReading } from './reading';
+import type { DriftReading, DriftSkip } from './reading';
 import { type DriftReport, driftReportOf } from './report';
 import { DriftSchedule, type DriftTarget } from './schedule';
 
@@ -21,6 +22,9 @@ export interface DriftKeeper {
   keepDrift(target: DriftTarget, report: DriftReport): void;
 }
 
+/** Reasons that stay while the DataSource has the same options. */
+const LASTING: readonly DriftSkip[] = ['no_entities', 'shared_connection', 'unsupported'];
+
 /** Reads and keeps the drift of an application's connections, and warns about options that match nothing. */
 export class DriftWatch {
   private readonly schedule: DriftSchedule;
@@ -28,7 +32,7 @@ export class DriftWatch {
   private current: readonly string[] = [];
   private readonly judged = new Set<string>();
   private readonly matched = new Set<DriftIgnore>();
-  /** Entries and names with a warning in the log. */
+  /** Entries, names and skips with a warning in the log. */
   private readonly warned = new Set<unknown>();
 
   constructor(
@@ -67,11 +71,20 @@ export class DriftWatch {
   private keep(target: DriftTarget, reading: DriftReading): void {
     const { ignore = [] } = this.options;
     this.keeper.keepDrift(target, driftReportOf(reading, { ignore }));
-    if ('skipped' in reading) return;
+    if ('skipped' in reading) return this.warnOfSkip(target.connection, reading.skipped);
     this.judged.add(target.connection);
     const { unmatched } = ignoreDrift(reading.differences, ignore);
     for (const entry of ignore) if (!unmatched.includes(entry)) this.matched.add(entry);
     if (this.current.every((connection) => this.judged.has(connection))) this.warnOfUnmatched(ignore);
+  }
+
+  private warnOfSkip(connection: string, skip: DriftSkip): void {
+    if (!LASTING.includes(skip)) return;
+    this.warnOnce(
+      `${connection}: ${skip}`,
+      `${connection}: schema drift is not known (${skip}). ${DRIFT_ADVICE[skip].meaning} ` +
+        'drift.connections can leave the connection out.',
+    );
   }
 
   private warnOfUnmatched(ignore: readonly DriftIgnore[]): void {

@@ -42,14 +42,18 @@ const { schemaDrift, schemaDriftLastSuccess } = METRIC_NAMES;
 const DRIFT = `${schemaDrift}{connection="default"}`;
 const JUDGED = `${schemaDriftLastSuccess}{connection="default"}`;
 
-async function start(drift: Partial<DriftOptions> | undefined, more: (new () => MigrationInterface)[] = []) {
+async function start(
+  drift: Partial<DriftOptions> | undefined,
+  more: (new () => MigrationInterface)[] = [],
+  entities: EntitySchema[] = [Order],
+) {
   const sdk = startSdk();
   const { app, get, fetch, logger } = await startApplication({
     imports: [
       TypeOrmModule.forRoot({
         type: 'postgres',
         url: postgres.url,
-        entities: [Order],
+        entities,
         migrations: [CreateOrders1700000000000, ...more],
         migrationsRun: true,
       }),
@@ -130,6 +134,19 @@ describe('the option drift', () => {
       'warn drift.connections names "orders", which is not a connection.',
       `warn drift.ignore has "by_hand", ${unmatched}`,
       `warn drift.ignore has /nothing/, ${unmatched}`,
+    ]);
+  });
+
+  it('has no number without entities, and warns once', async () => {
+    const { figure, report, logger } = await start({}, [IndexByHand1700000001000], []);
+    await expect.poll(report, SOON).toMatchObject({ statements: null, skipped: 'no_entities' });
+    const { checkedAt } = (await report()) ?? {};
+    await expect.poll(async () => (await report())?.checkedAt, SOON).not.toBe(checkedAt);
+    expect(await figure(DRIFT)).toBeUndefined();
+    expect(await figure(JUDGED)).toBeUndefined();
+    expect(logger.lines.filter((line) => line.includes('drift'))).toEqual([
+      'warn default: schema drift is not known (no_entities). The DataSource has no entities, so there is nothing to compare the ' +
+        'schema with. drift.connections can leave the connection out.',
     ]);
   });
 

@@ -337,6 +337,17 @@ describe('Drift on SQLite', () => {
     expect(code).toBe(2);
   });
 
+  it.each(['', 'entities: []'])('is not known without entities: { %s }', async (options) => {
+    await migrate(write(), ...HAND);
+    const file = write(options);
+    const { code, stdout } = await command(['check', '-d', file, '--fail-on', 'unapplied,drift']);
+    expect(stdout).toContain('default: schema drift is not known (no_entities). ');
+    expect(code).toBe(2);
+    const { report, code: unchanged } = await checked('-d', file, '--drift');
+    expect(report.connections).toMatchObject([{ drift: { statements: null, skipped: 'no_entities' } }]);
+    expect(unchanged).toBe(0);
+  });
+
   describe('that is known', () => {
     let file: string;
     beforeEach(async () => {
