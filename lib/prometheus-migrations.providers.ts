@@ -140,11 +140,11 @@ function hostOf(moduleRef: ModuleRef, modules: ModulesContainer): HostModule {
 /** Returns the pages of the separate port. The metrics always have a path there. */
 function pagesOf(options: ResolvedModuleOptions, sources: readonly unknown[]): [Page, ...Page[]] {
   const pages = PAGES.flatMap<Page>((page, index) => {
-    const { title, failure, portPath } = page;
+    const { title, failure, what, portPath } = page;
     const path = page.path(options) || portPath?.(options);
     return path === undefined
       ? []
-      : [{ title, failure, path, answer: (accept) => page.answer(sources[index], accept) }];
+      : [{ title, failure, what, path, answer: (accept) => page.answer(sources[index], accept) }];
   });
   return pages as [Page, ...Page[]];
 }

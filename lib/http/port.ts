@@ -120,7 +120,7 @@ export class MetricsPort {
     this.server = server;
     open.add(this);
     if (this.isClosing) await this.close();
-    else logger.log(`Metrics are served on ${server.url}`);
+    else for (const { what, path } of this.pages) logger.log(`${what} served on ${server.origin}${path}`);
     return undefined;
   }
 }

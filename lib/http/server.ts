@@ -7,6 +7,8 @@ export interface Page {
   readonly path: string;
   /** Name in the index. */
   readonly title: string;
+  /** Subject and verb for the log. */
+  readonly what: string;
   /** Answer if the page fails. */
   readonly failure: string;
   /** @param accept - the header `Accept` of the request */
@@ -76,11 +78,10 @@ export class PageServer {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** URL of the first page, such as `http://127.0.0.1:9100/metrics`. */
-  get url(): string {
-    const { address, pages } = this.options;
-    const [{ path }] = pages;
-    return `http://${isIPv6(address) ? `[${address}]` : address}:${this.port}${path}`;
+  /** Such as `http://127.0.0.1:9100`. */
+  get origin(): string {
+    const { address } = this.options;
+    return `http://${isIPv6(address) ? `[${address}]` : address}:${this.port}`;
   }
 
   /** Stops listening at once, and waits only for running requests. */

@@ -167,6 +167,7 @@ describe('/readyz on the own port of an application without HTTP', () => {
     contexts.push(context);
     return {
       logger,
+      origin: `http://127.0.0.1:${port}`,
       dataSource: context.get<DataSource>(getDataSourceToken()),
       probe: (init?: RequestInit) => fetch(`http://127.0.0.1:${port}/readyz`, init),
     };
@@ -174,6 +175,15 @@ describe('/readyz on the own port of an application without HTTP', () => {
   const contexts: { close(): Promise<void> }[] = [];
   afterEach(async () => {
     for (const context of contexts.splice(0)) await context.close();
+  });
+
+  it('logs the address of each page', async () => {
+    const { logger, origin } = await startContext({ statusPath: '/status' });
+    expect(logger.lines.filter((line) => line.includes('served'))).toEqual([
+      `log Metrics are served on ${origin}/metrics`,
+      `log Readiness is served on ${origin}/readyz`,
+      `log The status page is served on ${origin}/status`,
+    ]);
   });
 
   it('answers 503 until all is applied, and 200 from then on', async () => {

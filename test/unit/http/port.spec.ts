@@ -27,6 +27,7 @@ describe('MetricsPort', () => {
       {
         path: '/metrics',
         title: '',
+        what: 'Metrics are',
         failure: '',
         answer: async () => ({ status: 200, contentType: 'text/plain', body: name }),
       },
