@@ -1,6 +1,6 @@
 import { instrumentMigrations } from 'nestjs-prometheus-migrations';
 import { Pushgateway, Registry } from 'prom-client';
-import { dataSource } from './data-source';
+import { dataSource } from './data-source.js';
 
 // A registry of its own: the run is pushed, and nothing else.
 const registry = new Registry();
@@ -21,7 +21,8 @@ async function push(): Promise<void> {
   try {
     const url = process.env.PUSHGATEWAY_URL ?? 'http://pushgateway:9091';
     const gateway = new Pushgateway(url, { timeout: 10_000 }, registry);
-    // The labels of the application's own series. `push` replaces what the run before has pushed.
+    // The labels of the application's own series. Leave out `namespace` if they have none.
+    // `push` replaces what the run before has pushed.
     await gateway.push({ jobName: 'orders', groupings: { namespace: 'shop' } });
   } catch (error) {
     console.error('The outcome of the run was not pushed:', error instanceof Error ? error.message : error);

@@ -1,7 +1,7 @@
 import { chmod, rename, rm, writeFile } from 'node:fs/promises';
 import { instrumentMigrations } from 'nestjs-prometheus-migrations';
 import { Registry } from 'prom-client';
-import { dataSource } from './data-source';
+import { dataSource } from './data-source.js';
 
 // A registry of its own: the run is written, and nothing else.
 const registry = new Registry();
