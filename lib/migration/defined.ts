@@ -87,7 +87,7 @@ function namesOf(migrations: readonly MigrationInterface[], dataSource: DataSour
 }
 
 export function areEqual(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, index) => name === b[index]);
+  return a === b || (a.length === b.length && a.every((name, index) => name === b[index]));
 }
 
 /** Returns the distinct names, or throws the error that TypeORM would cause. */
